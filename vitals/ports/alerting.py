@@ -1,0 +1,43 @@
+"""Port between streams (asks) and alerts (answers). Contract suite: `tests/contract/test_alerting.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from vitals.events import AlertChange, PatientContext, PatientHistory, Samples
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRequest:
+    """Which stored stretch the engine needs before it can take a group: measured times in [from_us, to_us]."""
+
+    patient: int
+    from_us: int
+    to_us: int
+
+
+class AlertEngine(Protocol):
+    """Rules over samples. No I/O, no clock: the processor brings the history and the time.
+
+    Use, once a group: `needs`, fetch what it asks for, `apply`; after a rolled back transaction `drop` the patients.
+    `context` maps patient keys to what is known of them now; a patient without a context has no rules.
+    """
+
+    def needs(self, samples: Samples, context: dict[int, PatientContext]) -> list[HistoryRequest]:
+        """Stretches of the past that `apply` needs for these samples (patients not loaded, late samples)."""
+        ...
+
+    def apply(
+        self,
+        samples: Samples,
+        context: dict[int, PatientContext],
+        history: dict[int, PatientHistory],
+        now_us: int,
+    ) -> list[AlertChange]:
+        """Takes the new samples of one group (already deduplicated) and says what changed, in order."""
+        ...
+
+    def drop(self, patients: frozenset[int] | None = None) -> None:
+        """Forgets state in memory (of all patients for None); the next `needs` asks for their history again."""
+        ...

@@ -1,0 +1,175 @@
+"""Port between streams (decides) and storage (writes). Contract suite: `tests/contract/test_chart.py`.
+
+One `commit` is one transaction: Observations, device status, alerts, quarantine, forwarded records and the shards'
+offsets together, guarded by a compare-and-swap on the expected offset and the owner's epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from vitals.events import AlertChange, PatientContext, PatientHistory, Samples
+from vitals.ports.alerting import HistoryRequest
+
+Columns = np.ndarray[Any, np.dtype[np.void]]
+
+#: One row of the chart as the processor hands it over. Times are UTC microseconds since 1970.
+OBSERVATION = np.dtype(
+    [
+        ("id", "V16"),
+        ("patient", "<i4"),
+        ("device", "<i4"),
+        ("gateway", "<i4"),
+        ("metric", "<i2"),
+        ("unit", "<i2"),
+        ("values", "<i2"),
+        ("source", "<i2"),
+        ("flags", "<i4"),
+        ("measured_us", "<i8"),
+        ("received_us", "<i8"),
+        ("device_time_ns", "<i8"),
+        ("sequence", "<i8"),
+        ("clock_offset_us", "<i8"),
+        ("utc_offset_min", "<i2"),
+        ("value", "<f8", (3,)),
+        ("decimals", "<i2", (3,)),
+        ("absent", "<i2", (3,)),
+        ("shard", "<i2"),
+        ("journal_offset", "<i8"),
+        ("journal_row", "<i4"),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """`patient_key`/`patient` own what the device measures in [`from_us`, `to_us`)."""
+
+    patient_key: int
+    patient: str
+    from_us: int
+    to_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRecord:
+    """A registered device with all its bindings, ever."""
+
+    key: int
+    device: str
+    bindings: tuple[Binding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is charted under an identity; `values` are (number, decimals, absent) as sent."""
+
+    unit: int
+    values: tuple[tuple[float, int, int], ...]
+
+
+#: (device key, metric number, device_time_ns, sequence)
+IdentityKey = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """One row of quarantine. `record` is the decoded reading as a one-row journal record, None when undecodable."""
+
+    device: str
+    reason: str
+    message: str
+    received_us: int
+    raw: bytes
+    record: bytes | None
+    shard: int
+    offset: int
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShardProgress:
+    """How one shard moves on: from `expected` (the offset the database must show) to `next_offset`."""
+
+    shard: int
+    epoch: int
+    expected: int
+    next_offset: int
+    applied: int
+    duplicates: int
+    forwarded: int
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """All that one group changes; written whole or not at all."""
+
+    progress: Sequence[ShardProgress]
+    observations: Columns
+    device_status: Columns
+    quarantined: Sequence[Quarantined] = ()
+    alerts: Sequence[AlertChange] = ()
+    forward: Mapping[int, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The highest (device time, sequence) charted for a (device, metric)."""
+
+    device_time_ns: int
+    sequence: int
+
+
+class ShardLost(Exception):  # noqa: N818 - a fact about ownership, not a fault
+    """Another owner has these shards, or their offset is not the expected one; nothing was written."""
+
+    def __init__(self, shards: Collection[int]) -> None:
+        super().__init__(f"shards {sorted(shards)} are no longer ours")
+        self.shards = frozenset(shards)
+
+
+class Unit(Protocol):
+    """One open transaction on the chart."""
+
+    async def devices(self, devices: Collection[str]) -> dict[str, DeviceRecord]:
+        """Registered devices among these ids, with their bindings."""
+        ...
+
+    async def contexts(self, patients: Collection[int]) -> dict[int, PatientContext]:
+        """Enrolments and context of these patients."""
+        ...
+
+    async def gateways(self, gateways: Collection[str]) -> dict[str, int]:
+        """Integer keys of gateway ids, made when new."""
+        ...
+
+    async def heads(self, series: Collection[tuple[int, int]]) -> dict[tuple[int, int], Head]:
+        """The head of each (device key, metric number) that has any row."""
+        ...
+
+    async def known(self, identities: Collection[IdentityKey]) -> dict[IdentityKey, Known]:
+        """What is charted under these identities, whatever patient or status; locks their devices for the transaction."""
+        ...
+
+    async def history(
+        self, requests: Sequence[HistoryRequest], contexts: Mapping[int, PatientContext]
+    ) -> dict[int, PatientHistory]:
+        """Stored stretches of patients' past for the rules."""
+        ...
+
+    async def write(self, effects: Effects) -> None:
+        """Writes everything and moves the offsets; raises ShardLost before anything is visible."""
+        ...
+
+
+class Chart(Protocol):
+    """Opens transactions: commit on a clean exit, roll back on an exception."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Unit]:
+        """`async with chart.transaction() as unit: ...`"""
+        ...
