@@ -1,0 +1,1 @@
+"""GATT frames as devices send them, from the Bluetooth SIG's characteristic descriptions."""

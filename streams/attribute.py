@@ -1,0 +1,83 @@
+"""The right patient: a reading goes to the patient its device was bound to when it was measured. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from streams.group import Columns, Ints, Mask
+from vitals import codes
+from vitals.identity import shard_of
+from vitals.ports.chart import DeviceRecord
+
+_STATUS_METRICS = np.array([m.number for m in codes.table().values() if m.shape == "device-status"])
+
+#: Reasons for quarantine, with what to do about each.
+UNKNOWN_DEVICE = ("unknown-device", "the device is not registered; register it with `vitalstream device add`, then replay")
+NO_BINDING = (
+    "no-binding",
+    "no patient was bound to the device when this was measured; correct the binding, then replay",
+)
+TIME_UNCERTAIN = (
+    "time-uncertain",
+    "the device's clock was wrong and the reading may have been measured outside the patient's binding; a person must decide",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Row by row. `device` is storage's key (0 unknown), `patient` its key (0 none), `shard` where the row belongs.
+
+    `settled` marks rows of devices that have had exactly one binding ever: only those may take the fast path of dedupe.
+    `status` marks device status, which needs no patient. `reasons` holds (code, message) of rows that nobody owns.
+    """
+
+    device: Ints
+    patient: Ints
+    shard: Ints
+    settled: Mask
+    status: Mask
+    patients: Mapping[int, str]
+    reasons: Mapping[int, tuple[str, str]]
+
+
+def attribute(
+    columns: Columns, names: tuple[str, ...], shard: Ints, good: Mask, devices: Mapping[str, DeviceRecord]
+) -> Attribution:
+    """Finds device and patient of every `good` row.
+
+    A row is attributed only if every instant in [earliest_us, latest_us] lies inside one binding (invariant 8).
+    """
+    count = len(columns)
+    device = np.zeros(count, np.int64)
+    patient = np.zeros(count, np.int64)
+    target = shard.copy()
+    settled = np.zeros(count, np.bool_)
+    status = good & np.isin(columns["metric"], _STATUS_METRICS)
+    patients: dict[int, str] = {}
+    reasons: dict[int, tuple[str, str]] = {}
+    indices = columns["device"]
+    for index in np.unique(indices[good]).tolist():
+        rows = good & (indices == index)
+        known = devices.get(names[index])
+        if known is None:
+            reasons.update(dict.fromkeys(np.flatnonzero(rows).tolist(), UNKNOWN_DEVICE))
+            continue
+        device[rows] = known.key
+        inside = np.zeros(count, np.bool_)
+        for binding in known.bindings:
+            first, last = columns["earliest_us"], columns["latest_us"]
+            mine = rows & (first >= binding.from_us) & (last < binding.to_us)
+            inside |= rows & (columns["measured_us"] >= binding.from_us) & (columns["measured_us"] < binding.to_us)
+            patient[mine] = binding.patient_key
+            patients[binding.patient_key] = binding.patient
+            # Device status stays in the shard that it arrived in: no patient's state depends on it.
+            target[mine & ~status] = shard_of(binding.patient)
+        settled[rows] = len(known.bindings) == 1
+        for row in np.flatnonzero(rows & ~status & (patient == 0)).tolist():
+            reasons[row] = TIME_UNCERTAIN if inside[row] else NO_BINDING
+    # Device status of one device can arrive in two shards (before and after it is bound), so it is always looked up.
+    settled &= (target == shard) & (patient != 0) & ~status
+    return Attribution(device, patient, target, settled, status, patients, reasons)

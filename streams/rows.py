@@ -1,0 +1,119 @@
+"""From attributed, new readings to rows of the chart and samples for the rules. Pure and columnar."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Mapping
+
+import numpy as np
+
+from streams.group import Columns, Ints
+from vitals import codes, units
+from vitals.events import SAMPLE, Samples
+from vitals.ports.chart import OBSERVATION
+from vitals.reading import Absent, Flag
+
+_COPIED = (
+    "metric",
+    "unit",
+    "values",
+    "source",
+    "flags",
+    "measured_us",
+    "received_us",
+    "device_time_ns",
+    "sequence",
+    "utc_offset_min",
+    "value",
+    "decimals",
+    "absent",
+)
+
+
+def _ids(rows: Columns, device: list[str], patient: list[str]) -> bytes:
+    """Observation ids, 16 bytes a row: vitals.identity.observation_id with the constant parts made once a series."""
+    tails = np.stack((rows["device_time_ns"], rows["sequence"]), axis=1).astype(">i8").tobytes()
+    metrics = codes.by_number()
+    prefixes: dict[tuple[str, int], bytes] = {}
+    ids = bytearray()
+    sha256 = hashlib.sha256
+    for i, (dev, number, pat) in enumerate(zip(device, rows["metric"].tolist(), patient, strict=True)):
+        prefix = prefixes.get((dev, number))
+        if prefix is None:
+            d, m = dev.encode(), metrics[number].key.encode()
+            prefix = prefixes[dev, number] = struct.pack(">HH", len(d), len(m)) + d + m
+        ids += sha256(prefix + tails[16 * i : 16 * i + 16] + b"\x00" + pat.encode()).digest()[:16]
+    return bytes(ids)
+
+
+def observations(
+    rows: Columns,
+    *,
+    device: Ints,
+    patient: Ints,
+    gateway: Ints,
+    place: tuple[Ints, Ints, Ints],
+    names: tuple[list[str], list[str]],
+) -> Columns:
+    """Rows of dtype OBSERVATION. `place` is (shard, offset, row) in the journal, `names` (device ids, patient ids)."""
+    out = np.zeros(len(rows), OBSERVATION)
+    for field in _COPIED:
+        out[field] = rows[field]
+    out["clock_offset_us"] = rows["offset_us"]
+    out["device"], out["patient"], out["gateway"] = device, patient, gateway
+    out["shard"], out["journal_offset"], out["journal_row"] = place
+    # An absent value is NaN in memory; the chart holds 0 beside the reason, so that no reader averages a NaN.
+    out["value"][out["absent"] != Absent.PRESENT] = 0.0
+    if len(rows):
+        out["id"] = np.frombuffer(_ids(rows, *names), dtype="V16")
+    return out
+
+
+def _converted(number: int, unit: Ints, value: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
+    """Converts `value` in place to the metric's first unit."""
+    target = codes.by_number()[number].units[0]
+    for code in np.unique(unit).tolist():
+        factor, offset = units.scale(units.by_number(code).code, target)
+        if factor != 1 or offset != 0:
+            where = unit == code
+            value[where] = np.round(value[where] * float(factor) + float(offset), 9)
+
+
+def samples(charted: Columns) -> Samples:
+    """What rules look at: one sample a present value, a blood pressure up to three (components 1 to 3)."""
+    parts = []
+    for place in range(3):
+        rows = charted[(charted["values"] > place) & (charted["absent"][:, place] == Absent.PRESENT)]
+        part = np.zeros(len(rows), SAMPLE)
+        for field in ("patient", "device", "metric", "unit", "flags", "measured_us", "received_us", "sequence"):
+            part[field] = rows[field]
+        part["component"] = np.where(rows["values"] == 1, 0, place + 1)
+        part["decimals"] = rows["decimals"][:, place]
+        part["sent"] = rows["value"][:, place]
+        part["observation"] = rows["id"]
+        value = rows["value"][:, place].copy()
+        for number in np.unique(rows["metric"]).tolist():
+            where = rows["metric"] == number
+            converted = value[where]
+            _converted(number, rows["unit"][where], converted)
+            value[where] = converted
+        part["value"] = value
+        parts.append(part)
+    return np.concatenate(parts)
+
+
+def too_late(rows: Columns, lateness_us: int) -> None:
+    """Sets TOO_LATE on readings first received later than the limit after they were measured."""
+    late = rows["received_us"] - rows["measured_us"] > lateness_us
+    rows["flags"][late] |= int(Flag.TOO_LATE)
+
+
+def device_ids(names: tuple[str, ...], indices: Ints) -> list[str]:
+    """Device ids of rows."""
+    return [names[i] for i in indices.tolist()]
+
+
+def patient_ids(patients: Mapping[int, str], keys: Ints) -> list[str]:
+    """Logical ids of patients; empty for none (device status)."""
+    return [patients.get(k, "") for k in keys.tolist()]

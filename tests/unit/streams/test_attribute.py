@@ -1,0 +1,78 @@
+"""The right patient: attribution by measured time, with every uncertainty kept away from a chart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from streams.attribute import NO_BINDING, TIME_UNCERTAIN, UNKNOWN_DEVICE, Attribution, attribute
+from vitals import codes, wire
+from vitals.identity import shard_of
+from vitals.ports.chart import Binding, DeviceRecord
+
+SPO2 = codes.metric("spo2").number
+BATTERY = codes.metric("battery").number
+FIRST = Binding(patient_key=1, patient="p-1", from_us=1_000, to_us=2_000)
+SECOND = Binding(patient_key=2, patient="p-2", from_us=2_000, to_us=3_000)
+
+
+def one(
+    measured_us: int,
+    *,
+    bindings: tuple[Binding, ...] = (FIRST, SECOND),
+    window: tuple[int, int] | None = None,
+    metric: int = SPO2,
+    shard: int = 0,
+) -> Attribution:
+    columns = np.zeros(1, wire.READING)
+    columns["metric"] = metric
+    columns["measured_us"] = measured_us
+    columns["earliest_us"], columns["latest_us"] = window or (measured_us, measured_us)
+    known = {"d": DeviceRecord(key=7, device="d", bindings=bindings)}
+    return attribute(columns, ("d",), np.array([shard]), np.array([True]), known)
+
+
+@pytest.mark.parametrize(
+    ("measured_us", "patient"), [(999, 0), (1_000, 1), (1_999, 1), (2_000, 2), (2_999, 2), (3_000, 0)]
+)
+def test_periods_are_half_open(measured_us: int, patient: int) -> None:
+    assert one(measured_us).patient.tolist() == [patient]
+
+
+def test_reading_outside_every_binding_is_quarantined_with_its_reason() -> None:
+    assert one(500).reasons == {0: NO_BINDING}
+
+
+def test_uncertain_time_across_two_patients_is_nobodys() -> None:
+    """A returned cuff never gives its next patient the last one's records."""
+    result = one(2_100, window=(1_900, 2_100))
+    assert result.patient.tolist() == [0]
+    assert result.reasons == {0: TIME_UNCERTAIN}
+
+
+def test_uncertain_time_inside_one_binding_is_attributed() -> None:
+    assert one(1_500, window=(1_000, 1_999)).patient.tolist() == [1]
+
+
+def test_reading_belongs_to_its_patients_shard() -> None:
+    assert one(1_500).shard.tolist() == [shard_of("p-1")]
+
+
+def test_device_status_stays_in_its_shard_and_needs_no_patient() -> None:
+    result = one(10, metric=BATTERY, shard=3)
+    assert result.shard.tolist() == [3]
+    assert result.reasons == {}
+    assert result.status.tolist() == [True]
+
+
+def test_unknown_device_is_quarantined() -> None:
+    columns = np.zeros(1, wire.READING)
+    result = attribute(columns, ("stranger",), np.array([0]), np.array([True]), {})
+    assert result.reasons == {0: UNKNOWN_DEVICE}
+
+
+def test_fast_path_only_for_devices_with_one_binding_ever_in_their_patients_shard() -> None:
+    home = shard_of("p-1")
+    assert one(1_500, bindings=(FIRST,), shard=home).settled.tolist() == [True]
+    assert one(1_500, bindings=(FIRST,), shard=(home + 1) % 64).settled.tolist() == [False]
+    assert one(1_500, shard=home).settled.tolist() == [False]

@@ -1,0 +1,129 @@
+"""`vitalstream demo`: simulated patients through the whole system."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+_OVERVIEW = """
+  [bold]{url}[/bold]      sign in as [bold]{user}[/bold] with [bold]{password}[/bold]
+
+  Three things to try
+  1. Watch the worklist: within 15 s a patient with COPD rises to the top, within 50 s three others follow.
+  2. Open that patient, read why the alert came, acknowledge it; open a second window and see it there.
+  3. Be a device: vitalstream/v1/{{id}}/readings on MQTT port {mqtt_port}; `vitalstream device add` makes one.
+
+  Simulated patients. Not a medical device. Ctrl-C ends it and leaves nothing behind.
+"""
+
+
+@click.command()
+@click.option("--patients", "count", type=click.IntRange(1, 200), default=20, show_default=True)
+@click.option("--for", "for_s", type=float, default=None, metavar="SECONDS", help="End by itself.")
+@click.option("--check", is_flag=True, help="Print one JSON summary; exit 1 unless all is as it must be.")
+@click.option("--export", "folder", type=click.Path(file_okay=False, path_type=Path), help="Write scenarios as CSV.")
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--use-database-url", is_flag=True, help="Use the database of DATABASE_URL; it fills with simulated data.")
+@click.pass_context
+def demo(
+    ctx: click.Context,
+    count: int,
+    for_s: float | None,
+    check: bool,
+    folder: Path | None,
+    seed: int,
+    use_database_url: bool,
+) -> None:
+    """All roles and simulated patients in one process; nothing of it is kept."""
+    from vitalstream import telemetry
+    from vitalstream.demo import FOR_MIN_S
+    from vitalstream.settings import read
+
+    if check and (for_s is None or for_s < FOR_MIN_S):
+        raise click.UsageError(f"--check wants --for {FOR_MIN_S} or more: the last story's alert comes after 50 s")
+    settings = read(os.environ)
+    if settings.database_url and not use_database_url:
+        raise click.UsageError(
+            "DATABASE_URL is set, and a demo would fill that database with simulated patients: unset it, or say "
+            "--use-database-url if that is what you want"
+        )
+    telemetry.configure(quiet=True)
+    console = Console(stderr=True, highlight=False)
+    summary = asyncio.run(_run(console, settings, count, for_s, folder, seed))
+    if check and summary is not None:
+        click.echo(json.dumps(summary))
+    ctx.exit(0 if not check or (summary is not None and summary["ok"]) else 1)
+
+
+async def _run(
+    console: Console, settings: object, count: int, for_s: float | None, folder: Path | None, seed: int
+) -> dict[str, object] | None:
+    from simulators.export import export
+    from simulators.plan import patients
+    from storage import migrate
+    from storage.connection import connect
+    from storage.embedded.server import EmbeddedServer, temporary_parent
+    from vitalstream import clock, system
+    from vitalstream.demo import FOR_MIN_S, Demo, enrol
+    from vitalstream.roles import ALL, Context, open_context
+    from vitalstream.settings import Settings
+
+    assert isinstance(settings, Settings)
+
+    def say(text: str) -> None:
+        console.print(f"[dim]{text}[/dim]")
+
+    who = patients(count, seed)
+    if folder is not None:
+        for path in export(folder, who, clock.now().timestamp(), for_s or FOR_MIN_S):
+            say(f"wrote {path}")
+    stop = asyncio.Event()
+    parent = temporary_parent()
+    server = None
+    try:
+        with system.stop_on_signals(stop):
+            if not settings.database_url:
+                say("starting PostgreSQL with a throw-away data directory")
+                server = await asyncio.to_thread(EmbeddedServer.start, parent / "data", wait_s=0.0)
+                settings = replace(settings, data_dir=parent / "data")
+            dsn = server.dsn if server is not None else settings.database_url
+            async with await connect(dsn, application_name="vitalstream demo") as connection:
+                if server is not None:
+                    await migrate.migrate(connection)
+                else:
+                    await migrate.check(connection)
+                passwords, sign_in = await enrol(connection, who, say)
+            context: Context = open_context(settings, dsn, ALL, free_ports=True, simulated=True)
+            url, mqtt_port = context.url, context.mqtt_port
+
+            def on_url() -> None:
+                console.print(
+                    _OVERVIEW.format(url=url, user=sign_in.user, password=sign_in.password, mqtt_port=mqtt_port)
+                )
+
+            driver = Demo(
+                url=url,
+                mqtt_host=context.loopback,
+                mqtt_port=mqtt_port,
+                dsn=dsn,
+                patients=who,
+                seed=seed,
+                passwords=passwords,
+                sign_in=sign_in,
+                for_s=for_s,
+                say=say,
+                on_url=on_url,
+            )
+            await system.run(context, ALL, stop, driver.run)
+            return driver.summary
+    finally:
+        if server is not None:
+            await asyncio.to_thread(server.stop)
+        shutil.rmtree(parent, ignore_errors=True)
