@@ -107,7 +107,7 @@ HYPERTENSIVE_CRISIS = Scenario(
     name="hypertensive-crisis",
     programmes=("hypertension",),
     devices=(Device("cuff", 15.0, 9.0, history_hours=(7, 11, 15, 19)), SCALE),
-    expected=("bp-severe-single",),
+    expected=("bp-severe-systolic",),
     overrides={"cuff": ((0.0, {"blood_pressure": (pressure(194, 112), "mmHg")}),)},
 )
 FEVER = Scenario(

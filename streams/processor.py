@@ -13,14 +13,18 @@ import numpy as np
 
 from streams import attribute, dedupe, group, rows
 from streams.group import Columns, Group, Ints, Mask
+from vitals.errors import InternalError
 from vitals.events import AlertChange
-from vitals.ports.alerting import AlertEngine
+from vitals.ports.alerting import AlertEngine, HistoryTooShort
 from vitals.ports.chart import Chart, Effects, Head, IdentityKey, Known, Quarantined, ShardProgress, Unit
 from vitals.ports.journal import JournalRecord
 from vitals.reading import NONE, Flag
 
 #: Series heads kept in memory; past it all are forgotten and read again on demand (about 200 bytes each).
 HEADS_MAX = 200_000
+
+#: How often the engine may ask for a longer stretch: the alerts of one reach back to readings of the next.
+HISTORY_TRIES = 5
 
 POISONED = ("poisoned", "the reading could not be processed; it is kept here, please report it with its raw bytes")
 
@@ -59,10 +63,12 @@ class _Judged:
 class Processor:
     """Applies groups through a Chart. One instance a process; not reentrant: one committer calls it."""
 
-    def __init__(self, chart: Chart, engine: AlertEngine, lateness_us: int) -> None:
+    def __init__(self, chart: Chart, engine: AlertEngine, lateness_us: int, mark: Flag = Flag(0)) -> None:
+        """`mark` is set on every reading that is charted (TEST_DATA in a simulation)."""
         self._chart = chart
         self._engine = engine
         self._lateness_us = lateness_us
+        self._mark = int(mark)
         self._heads: dict[tuple[int, int], Head] = {}
 
     def drop(self) -> None:
@@ -183,6 +189,7 @@ class Processor:
         index = np.flatnonzero(judged.new)
         part = judged.columns[index]
         rows.too_late(part, self._lateness_us)
+        part["flags"] |= self._mark
         names = group.texts(laid.names, part["gateway"])
         gateways = await unit.gateways(names)
         by_index = np.array([gateways.get(name, 0) for name in laid.names], np.int64)
@@ -204,8 +211,13 @@ class Processor:
             return ()
         contexts = await unit.contexts(np.unique(samples["patient"]).tolist())
         requests = self._engine.needs(samples, contexts)
-        history = await unit.history(requests, contexts) if requests else {}
-        return self._engine.apply(samples, contexts, history, now_us)
+        for _ in range(HISTORY_TRIES):
+            history = await unit.history(requests, contexts) if requests else {}
+            try:
+                return self._engine.apply(samples, contexts, history, now_us)
+            except HistoryTooShort as short:
+                requests = list(short.requests)
+        raise InternalError("the rules ask for ever more history: keep the journal and report this")
 
     def _quarantine(
         self, laid: Group, owned: attribute.Attribution, judged: _Judged, bad: Mask

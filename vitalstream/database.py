@@ -8,11 +8,9 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
-from psycopg import AsyncConnection
-from psycopg.rows import TupleRow
 
 from storage import migrate
-from storage.connection import connect
+from storage.connection import Connection, connect
 from storage.embedded.server import attach_or_start
 from vitalstream import settings as settings_module
 from vitalstream.settings import Settings
@@ -29,12 +27,12 @@ def dsn_of(settings: Settings) -> Iterator[str]:
     if settings.database_url:
         yield settings.database_url
     else:
-        with attach_or_start(settings.data_dir, COMMAND_WAIT_S) as dsn:
+        with attach_or_start(settings.postgres_dir, COMMAND_WAIT_S) as dsn:
             yield dsn
 
 
 @asynccontextmanager
-async def prepared(settings: Settings, dsn: str) -> AsyncIterator[AsyncConnection[TupleRow]]:
+async def prepared(settings: Settings, dsn: str) -> AsyncIterator[Connection]:
     """A connection to a database whose schema fits: the embedded one is migrated, yours only checked."""
     async with await connect(dsn, application_name="vitalstream command") as connection:
         if settings.database_url:
@@ -44,7 +42,7 @@ async def prepared(settings: Settings, dsn: str) -> AsyncIterator[AsyncConnectio
         yield connection
 
 
-def run_command(work: Callable[[AsyncConnection[TupleRow]], Coroutine[Any, Any, _T]]) -> _T:
+def run_command(work: Callable[[Connection], Coroutine[Any, Any, _T]]) -> _T:
     """Runs one command's work on a prepared connection and returns what it returns."""
     settings = settings_module.read(os.environ)
 

@@ -11,13 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from psycopg import AsyncConnection
-from psycopg.rows import TupleRow
 
 from simulators import fleet
 from simulators.plan import SimulatedPatient
-from storage.chart.ledger import read_ledger
-from storage.connection import connect
+from storage.chart.ledger import ledger
+from storage.connection import Connection, connect
 from storage.registry.accounts import add_token, add_user
 from storage.registry.devices import add_device
 from storage.registry.patients import NewPatient, add_patient
@@ -53,7 +51,7 @@ class Latencies:
 
 
 async def enrol(
-    connection: AsyncConnection[TupleRow], patients: list[SimulatedPatient], say: Callable[[str], None]
+    connection: Connection, patients: list[SimulatedPatient], say: Callable[[str], None]
 ) -> tuple[dict[str, str], SignIn]:
     """Registers patients, devices and a clinician; returns the devices' passwords and the sign-in."""
     say(f"registering {len(patients)} patients and their devices")
@@ -138,7 +136,7 @@ async def _drained(dsn: str) -> dict[str, Any]:
     deadline = time.monotonic() + _DRAIN_S
     async with await connect(dsn, application_name="vitalstream demo") as connection:
         while True:
-            counts = (await read_ledger(connection)).as_json()
+            counts = (await ledger(connection)).as_json()
             if counts["pending"] == 0 or time.monotonic() > deadline:
                 return counts
             await asyncio.sleep(0.1)

@@ -71,6 +71,11 @@ class Settings:
     emr_token: str
     database_url: str
 
+    @property
+    def postgres_dir(self) -> Path:
+        """Data directory of the embedded server."""
+        return self.data_dir / "postgres"
+
 
 def parse_duration_s(text: str) -> int:
     """Seconds of `90s`, `5m`, `2h`, `7d`; raises OperatorError."""

@@ -6,7 +6,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -18,19 +18,6 @@ _log = structlog.get_logger("system")
 
 #: A role that does not stop by itself in this time is cancelled; all of a shutdown stays below 5 s.
 _STOP_S = 1.5
-
-
-@dataclass(slots=True)
-class Readiness:
-    """Which roles serve; what `/readyz` says."""
-
-    roles: tuple[str, ...]
-    serving: set[str] = field(default_factory=set)
-
-    @property
-    def waiting_for(self) -> list[str]:
-        """Roles that don't serve yet."""
-        return [role for role in self.roles if role not in self.serving]
 
 
 @dataclass(slots=True)
@@ -55,7 +42,7 @@ async def run(
         for role in roles:
             one = await _start(context, role)
             running.append(one)
-            context.readiness.serving.add(role.name)
+            context.readiness.roles[role.name] = True
         _log.info("ready", roles=[role.name for role in roles])
         waiter = asyncio.create_task(stop.wait())
         watched = [waiter, *(one.task for one in running)]

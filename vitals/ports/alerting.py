@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from vitals.errors import InternalError
 from vitals.events import AlertChange, PatientContext, PatientHistory, Samples
 
 
@@ -15,6 +17,19 @@ class HistoryRequest:
     patient: int
     from_us: int
     to_us: int
+
+
+class HistoryTooShort(InternalError):
+    """The history brought does not reach back to where open alerts began. Nothing was changed.
+
+    `requests` are the stretches to fetch before `apply` is called again with the same samples.
+    """
+
+    code = "history-too-short"
+
+    def __init__(self, requests: Sequence[HistoryRequest]) -> None:
+        super().__init__("alerts reach back further than the history that was fetched; fetch what is asked for")
+        self.requests = tuple(requests)
 
 
 class AlertEngine(Protocol):
@@ -35,7 +50,10 @@ class AlertEngine(Protocol):
         history: dict[int, PatientHistory],
         now_us: int,
     ) -> list[AlertChange]:
-        """Takes the new samples of one group (already deduplicated) and says what changed, in order."""
+        """Takes the new samples of one group (already deduplicated) and says what changed, in order.
+
+        Raises HistoryTooShort, with nothing changed, when more of the past is wanted.
+        """
         ...
 
     def drop(self, patients: frozenset[int] | None = None) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from vitals.errors import InternalError
 from vitals.events import AlertChange, PatientContext, PatientHistory, Samples
 from vitals.ports.alerting import HistoryRequest
 
@@ -131,6 +132,12 @@ class ShardLost(Exception):  # noqa: N818 - a fact about ownership, not a fault
     def __init__(self, shards: Collection[int]) -> None:
         super().__init__(f"shards {sorted(shards)} are no longer ours")
         self.shards = frozenset(shards)
+
+
+class Poisoned(InternalError):
+    """The database refuses these rows every time: trying the same again can't help, the culprit must be found."""
+
+    code = "poisoned"
 
 
 class Unit(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,4 +36,28 @@ class JournalReader(Protocol):
 
     async def wait(self, timeout_s: float) -> None:
         """Returns when something may have been appended, or after `timeout_s`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Ownership of one shard: a zombie with an older epoch can't move its offset. `next_offset` is where to go on."""
+
+    epoch: int
+    next_offset: int
+
+
+class ShardLeases(Protocol):
+    """Who owns which shard; times by the store's clock."""
+
+    async def acquire(self, want: Collection[int]) -> dict[int, Lease]:
+        """Takes those of the shards that no other live owner holds, each with a new epoch."""
+        ...
+
+    async def renew(self, held: Collection[int]) -> frozenset[int]:
+        """Prolongs the leases and says which shards are still ours."""
+        ...
+
+    async def release(self, held: Collection[int]) -> None:
+        """Gives shards back at once."""
         ...

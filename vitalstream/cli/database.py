@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from dataclasses import asdict
 
 import click
 
@@ -31,7 +32,7 @@ def migrate() -> None:
 @click.pass_context
 def ledger(ctx: click.Context) -> None:
     """received = stored + duplicates + quarantined + pending, read in one snapshot; exit 1 when it isn't so."""
-    from storage.chart.ledger import read_ledger
+    from storage.chart.ledger import ledger as read_ledger
     from vitalstream.database import run_command
 
     counts = run_command(read_ledger)
@@ -45,11 +46,12 @@ def quarantine() -> None:
 
 
 @quarantine.command("list")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="The newest so many.")
+@click.option("--limit", type=click.IntRange(1, 500), default=100, show_default=True, help="The newest so many.")
 def quarantine_list(limit: int) -> None:
-    """The newest rows, one JSON object a line."""
-    from storage.chart.quarantine import list_quarantine
+    """The newest open rows, one JSON object a line."""
+    from storage.chart.quarantine import quarantine_list as newest
+    from storage.scope import Scope
     from vitalstream.database import run_command
 
-    for row in run_command(lambda connection: list_quarantine(connection, limit=limit)):
-        click.echo(json.dumps(row))
+    for row in run_command(lambda connection: newest(connection, Scope(organisation=1), limit=limit)):
+        click.echo(json.dumps(asdict(row) | {"received_at": row.received_at.isoformat()}))

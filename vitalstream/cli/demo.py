@@ -91,8 +91,8 @@ async def _run(
         with system.stop_on_signals(stop):
             if not settings.database_url:
                 say("starting PostgreSQL with a throw-away data directory")
-                server = await asyncio.to_thread(EmbeddedServer.start, parent / "data", wait_s=0.0)
                 settings = replace(settings, data_dir=parent / "data")
+                server = await asyncio.to_thread(EmbeddedServer.start, settings.postgres_dir, wait_s=0.0)
             dsn = server.dsn if server is not None else settings.database_url
             async with await connect(dsn, application_name="vitalstream demo") as connection:
                 if server is not None:

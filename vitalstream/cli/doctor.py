@@ -1,0 +1,139 @@
+"""`vitalstream doctor`: what is configured, reachable, wrong, and what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vitals.errors import VitalstreamError
+
+if TYPE_CHECKING:
+    from vitalstream.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: `advice` says what to do and is empty when all is well."""
+
+    check: str
+    ok: bool
+    detail: str
+    advice: str = ""
+
+
+def settings_lines(environ: Mapping[str, str]) -> list[Finding]:
+    """Every setting with its value, secrets hidden."""
+    from vitalstream.settings import SETTINGS
+
+    result = []
+    for setting in SETTINGS:
+        value = environ.get(setting.name, "")
+        shown = ("set, hidden" if setting.secret else value) if value else f"not set, so {setting.default or 'none'}"
+        result.append(Finding(setting.name, True, f"{shown} ({setting.purpose})"))
+    return result
+
+
+def _port(settings: Settings, port: int, setting: str) -> Finding:
+    from vitalstream.listening import PortInUse, listen
+
+    try:
+        listen(settings.bind, port, setting).close()
+    except PortInUse:
+        detail = f"port {port} is in use, by a running vitalstream or by another program"
+        return Finding(setting.lower(), True, detail, "nothing if vitalstream runs; else choose another port")
+    except VitalstreamError as error:
+        return Finding(setting.lower(), False, f"can't listen on port {port}", error.message)
+    return Finding(setting.lower(), True, f"port {port} is free")
+
+
+def _page() -> Finding:
+    import api
+
+    built = (Path(api.__file__).parent / "static" / "index.html").is_file()
+    return Finding(
+        "page", built, "the dashboard is built" if built else "the dashboard is not built", "" if built else "make setup"
+    )
+
+
+async def _database(settings: Settings, dsn: str) -> AsyncIterator[Finding]:
+    from storage import migrate
+    from storage.chart.ledger import ledger as read_ledger
+    from storage.chart.ledger import no_identity_twice
+    from storage.connection import connect, describe
+
+    async with await connect(dsn, application_name="vitalstream doctor") as connection:
+        yield Finding("database", True, f"{describe(dsn)} answers")
+        if not settings.database_url:
+            await migrate.migrate(connection)
+        try:
+            await migrate.check(connection)
+        except VitalstreamError as error:
+            yield Finding("schema", False, error.code, error.message)
+            return
+        yield Finding("schema", True, "up to date")
+        counts = await read_ledger(connection)
+        yield Finding(
+            "ledger",
+            counts.balanced,
+            json.dumps(counts.as_json()),
+            "" if counts.balanced else "readings are missing or counted twice: keep the database and report this",
+        )
+        twice = await identities_charted_twice(connection)
+        yield Finding(
+            "identities",
+            not twice,
+            "no measurement is charted twice" if not twice else f"{twice} measurements are charted twice",
+            "" if not twice else "keep the database and report this",
+        )
+
+
+async def _look(settings: Settings, dsn: str) -> list[Finding]:
+    return [finding async for finding in _database(settings, dsn)]
+
+
+def findings(environ: Mapping[str, str]) -> list[Finding]:
+    """All checks; a check that can't be made is a finding too."""
+    from vitalstream.database import dsn_of
+    from vitalstream.serve import check_available
+    from vitalstream.settings import read
+
+    result = settings_lines(environ)
+    try:
+        settings = read(environ)
+        check_available(settings)
+    except VitalstreamError as error:
+        return [*result, Finding("settings", False, error.code, error.message)]
+    result += [
+        _port(settings, settings.http_port, "VITALSTREAM_HTTP_PORT"),
+        _port(settings, settings.mqtt_port, "VITALSTREAM_MQTT_PORT"),
+        _page(),
+    ]
+    try:
+        with dsn_of(settings) as dsn:
+            result += asyncio.run(_look(settings, dsn))
+    except VitalstreamError as error:
+        result.append(Finding("database", False, error.code, error.message))
+    return result
+
+
+@click.command()
+@click.pass_context
+def doctor(ctx: click.Context) -> None:
+    """Say what is configured, reachable and wrong, and what to do; exit 1 when something is wrong."""
+    found = findings(os.environ)
+    for one in found:
+        if sys.stdout.isatty():
+            mark = click.style("ok   ", fg="green") if one.ok else click.style("WRONG", fg="red", bold=True)
+            click.echo(f"{mark} {one.check}: {one.detail}" + (f"\n      -> {one.advice}" if one.advice else ""))
+        else:
+            line = {"check": one.check, "ok": one.ok, "detail": one.detail, "advice": one.advice}
+            click.echo(json.dumps(line))
+    ctx.exit(0 if all(one.ok for one in found) else 1)
