@@ -52,6 +52,7 @@ def export(folder: Path, patients: list[SimulatedPatient], start_s: float, live_
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(_COLUMNS)
-            writer.writerows(sorted(rows, key=lambda row: (row[5], row[1], row[0], row[2])))
+            rows.sort(key=lambda row: (row[5], row[1], row[0], row[2]))
+            writer.writerows(rows)
         paths.append(path)
     return paths

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -107,7 +108,7 @@ class Role:
     """One role: `run(context, ready, stop)` sets `ready` when it serves and ends soon after `stop` is set."""
 
     name: str
-    run: Callable[[Context, asyncio.Event, asyncio.Event], Awaitable[None]]
+    run: Callable[[Context, asyncio.Event, asyncio.Event], Coroutine[Any, Any, None]]
 
 
 def stored_rule(rule: Rule) -> StoredRule:
@@ -212,7 +213,7 @@ async def _api(context: Context, ready: asyncio.Event, stop: asyncio.Event) -> N
             ready=lambda: context.readiness.roles,
             static=Path(api.__file__).parent / "static",
         )
-        await serve_http(create_app(services), context.http_socket, ready, stop)
+        await serve_http(create_app(services), "", 0, sockets=[context.http_socket], started=ready, stop=stop)
 
 
 #: In order of starting; stopped the other way round: first what lets data in.

@@ -65,8 +65,8 @@ def _page() -> Finding:
 
 async def _database(settings: Settings, dsn: str) -> AsyncIterator[Finding]:
     from storage import migrate
+    from storage.chart.ledger import identities_charted_twice
     from storage.chart.ledger import ledger as read_ledger
-    from storage.chart.ledger import no_identity_twice
     from storage.connection import connect, describe
 
     async with await connect(dsn, application_name="vitalstream doctor") as connection:
@@ -90,7 +90,7 @@ async def _database(settings: Settings, dsn: str) -> AsyncIterator[Finding]:
         yield Finding(
             "identities",
             not twice,
-            "no measurement is charted twice" if not twice else f"{twice} measurements are charted twice",
+            "no measurement is charted twice" if not twice else f"measurements charted twice: {len(twice)} or more",
             "" if not twice else "keep the database and report this",
         )
 

@@ -3,6 +3,16 @@
 
 CREATE EXTENSION IF NOT EXISTS btree_gist;
 
+-- Between instants and whole microseconds since 1970; the ends of a bigint are the infinities.
+CREATE FUNCTION us_of(instant timestamptz) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT CASE instant WHEN '-infinity' THEN -9223372036854775808 WHEN 'infinity' THEN 9223372036854775807
+           ELSE (extract(epoch FROM instant) * 1000000)::bigint END
+$$;
+CREATE FUNCTION instant_of(us bigint) RETURNS timestamptz LANGUAGE sql STABLE AS $$
+    SELECT CASE us WHEN -9223372036854775808 THEN '-infinity' WHEN 9223372036854775807 THEN 'infinity'
+           ELSE timestamptz 'epoch' + us * interval '1 microsecond' END
+$$;
+
 -- One row: what this installation is.
 CREATE TABLE installation (
     only_row    boolean PRIMARY KEY DEFAULT true CHECK (only_row),
@@ -221,6 +231,8 @@ CREATE INDEX observation_by_id ON observation (id);
 CREATE INDEX observation_by_xid ON observation (xid);
 
 -- Makes the month partitions that hold these instants; does nothing where TimescaleDB makes its own chunks.
+-- ATTACH, not CREATE ... PARTITION OF: that one locks out every reader, a transaction that already looked at the chart
+-- and now waits for its partition included.
 CREATE FUNCTION ensure_observation_partitions(instants timestamptz[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     month timestamptz;
@@ -233,7 +245,8 @@ BEGIN
     FOR month IN SELECT DISTINCT date_trunc('month', i, 'UTC') FROM unnest(instants) AS i ORDER BY 1 LOOP
         child := 'observation_' || to_char(month AT TIME ZONE 'UTC', 'YYYY_MM');
         IF to_regclass(child) IS NULL THEN
-            EXECUTE format('CREATE TABLE %I PARTITION OF observation FOR VALUES FROM (%L) TO (%L)',
+            EXECUTE format('CREATE TABLE %I (LIKE observation INCLUDING DEFAULTS)', child);
+            EXECUTE format('ALTER TABLE observation ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
                            child, month, date_add(month, interval '1 month', 'UTC'));
         END IF;
     END LOOP;

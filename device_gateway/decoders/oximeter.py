@@ -1,0 +1,115 @@
+"""PLX Spot-Check (0x2A5E) and PLX Continuous (0x2A5F) Measurement, Pulse Oximeter Service 1.0.1 sections 3.1
+and 3.2.
+
+The fast and slow averages of a continuous frame are other filters of the same signal; only "normal" is a
+reading.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from device_gateway.decoders import gatt_time
+from device_gateway.decoders.model import (
+    CLOCK_UNSET,
+    NO_FLAGS,
+    Decoded,
+    DecodedReading,
+    check_length,
+    first_byte,
+)
+from device_gateway.decoders.sfloat import sfloat
+from vitals.reading import Flag
+
+_SPOT_TIME = 0x01
+_SPOT_STATUS = 0x02
+_SPOT_SENSOR = 0x04
+_SPOT_AMPLITUDE = 0x08
+_SPOT_CLOCK_UNSET = 0x10
+
+_FAST = 0x01
+_SLOW = 0x02
+_STATUS = 0x04
+_SENSOR = 0x08
+_AMPLITUDE = 0x10
+
+_PAIR = struct.Struct("<xHH")
+_U16 = struct.Struct("<H")
+
+#: Measurement Status: what each group of bits says about the values.
+_STATUS_FLAGS = (
+    (1 << 5, int(Flag.MEASUREMENT_ONGOING)),
+    (1 << 6, int(Flag.EARLY_ESTIMATE)),
+    (1 << 10 | 1 << 11, int(Flag.TEST_DATA)),  # demonstration, testing
+    (
+        1 << 12 | 1 << 13 | 1 << 14 | 1 << 15,
+        int(Flag.QUESTIONABLE),
+    ),  # calibrating, unavailable, questionable, invalid
+)
+#: Device and Sensor Status, 24 bits.
+_SENSOR_FLAGS = (
+    (1 << 1 | 1 << 12 | 1 << 14, int(Flag.DEVICE_ALARM)),  # equipment or sensor malfunction, unknown sensor
+    # irregular processing, inadequate, poor or erratic signal, no pulse in it, questionable pulse,
+    # interference
+    (1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10, int(Flag.QUESTIONABLE)),
+    (1 << 5, int(Flag.LOW_PERFUSION)),
+    (1 << 11 | 1 << 13 | 1 << 15, int(Flag.NO_CONTACT)),  # unconnected to the user, displaced, disconnected
+)
+
+
+def _marks(bits: int, table: tuple[tuple[int, int], ...]) -> int:
+    marks = NO_FLAGS
+    for mask, flag in table:
+        if bits & mask:
+            marks |= flag
+    return marks
+
+
+def _tail(frame: bytes, at: int, status: int, sensor: int, amplitude: int) -> tuple[int, int | None]:
+    """(flags, bits of the pulse amplitude index) of the three optional fields that both frames end with."""
+    marks = NO_FLAGS
+    if status:
+        marks = _marks(_U16.unpack_from(frame, at)[0], _STATUS_FLAGS)
+        at += 2
+    if sensor:
+        marks |= _marks(int.from_bytes(frame[at : at + 3], "little"), _SENSOR_FLAGS)
+        at += 3
+    return marks, _U16.unpack_from(frame, at)[0] if amplitude else None
+
+
+def _readings(frame: bytes, local_us: int | None, marks: int, amplitude: int | None) -> Decoded:
+    spo2, pulse = _PAIR.unpack_from(frame)
+    pair = (
+        DecodedReading("spo2", (sfloat(spo2),), "%", local_us, marks),
+        DecodedReading("pulse_rate_oximeter", (sfloat(pulse),), "/min", local_us, marks),
+    )
+    if amplitude is None:
+        return pair
+    return (*pair, DecodedReading("perfusion_index", (sfloat(amplitude),), "%", local_us, marks))
+
+
+def decode_spot(frame: bytes) -> Decoded:
+    """`spo2`, `pulse_rate_oximeter` and, when sent, `perfusion_index` (pulse amplitude index, %)."""
+    flags = first_byte(frame)
+    status, sensor, amplitude = flags & _SPOT_STATUS, flags & _SPOT_SENSOR, flags & _SPOT_AMPLITUDE
+    after_time = 5 + (gatt_time.LENGTH if flags & _SPOT_TIME else 0)
+    needed = after_time + (2 if status else 0) + (3 if sensor else 0) + (2 if amplitude else 0)
+    if len(frame) != needed:
+        check_length(frame, needed)
+    marks, index = _tail(frame, after_time, status, sensor, amplitude)
+    local_us = gatt_time.local_us(frame, 5) if flags & _SPOT_TIME else None
+    if flags & _SPOT_CLOCK_UNSET or (flags & _SPOT_TIME and local_us is None):
+        marks |= CLOCK_UNSET
+    return _readings(frame, local_us, marks, index)
+
+
+def decode_continuous(frame: bytes) -> Decoded:
+    """`spo2`, `pulse_rate_oximeter` (normal average) and, when sent, `perfusion_index`; without a time."""
+    flags = first_byte(frame)
+    status, sensor, amplitude = flags & _STATUS, flags & _SENSOR, flags & _AMPLITUDE
+    after_averages = 5 + (4 if flags & _FAST else 0) + (4 if flags & _SLOW else 0)
+    needed = after_averages + (2 if status else 0) + (3 if sensor else 0) + (2 if amplitude else 0)
+    if len(frame) != needed:
+        check_length(frame, needed)
+    marks, index = _tail(frame, after_averages, status, sensor, amplitude)
+    return _readings(frame, None, marks, index)

@@ -1,0 +1,1 @@
+"""Where everything rests: the embedded server, the journal, the registry and the chart, all in PostgreSQL."""

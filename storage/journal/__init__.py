@@ -1,0 +1,1 @@
+"""The durable, ordered input on PostgreSQL: records, and who owns which shard."""

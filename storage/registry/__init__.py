@@ -1,0 +1,1 @@
+"""Who and what is registered: patients, devices and their bindings, accounts, sign-ins, audit rows."""

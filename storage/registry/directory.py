@@ -1,0 +1,98 @@
+"""What the gateway asks the registry: who is this device, whose is it now."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from storage.connection import Pool
+from storage.faults import database_faults
+from storage.sql import sql
+from vitals.ports.devices import DeviceAccount
+
+# The port's promise: a claim or a revocation holds within a second.
+FRESH_S = 1.0
+
+# About 300 bytes each; a gateway with more devices at once asks the registry more often, nothing else.
+ACCOUNTS_MAX = 10_000
+
+SAMPLE_BYTES_MAX = 4096
+SAMPLES_MAX = 1_000
+DEVICE_CHARACTERS_MAX = 64  # of a registered id; what a stranger calls itself is cut there
+
+# Compared with when nobody has the given name, so that a stranger learns nothing from the time it takes.
+_NOBODY_SHA256 = bytes(32)
+
+
+class PostgresDeviceDirectory:
+    """DeviceDirectory on the registry's tables. `clock` gives monotonic seconds."""
+
+    def __init__(self, pool: Pool, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._accounts: OrderedDict[str, tuple[float, DeviceAccount | None]] = OrderedDict()
+
+    async def authenticate(self, device: str, password: str) -> DeviceAccount | None:
+        """The account when the credentials hold now, else None. Raises PartnerError when that's unknown."""
+        stored, account = await self._look_up(device)
+        given = hashlib.sha256(password.encode("utf-8", "replace")).digest()
+        same = hmac.compare_digest(given, stored or _NOBODY_SHA256)
+        return account if same and stored is not None else None
+
+    async def account(self, device: str) -> DeviceAccount | None:
+        """The account of a known, not revoked device, at most one second old. Raises PartnerError."""
+        now = self._clock()
+        read_at, account = self._accounts.get(device, (-FRESH_S, None))
+        if device in self._accounts and now - read_at < FRESH_S:
+            return account
+        _, account = await self._look_up(device)
+        # The time before the look-up: the answer may be as old as that.
+        self._accounts[device] = now, account
+        self._accounts.move_to_end(device)
+        if len(self._accounts) > ACCOUNTS_MAX:
+            self._accounts.popitem(last=False)
+        return account
+
+    async def refused(self, device: str | None, reason: str, sample: bytes) -> None:
+        """Counts what was refused before acknowledgement; the newest 1,000 keep their first 4 kB.
+
+        Raises PartnerError.
+        """
+        values = {
+            "device": None if device is None else _storable(device)[:DEVICE_CHARACTERS_MAX],
+            "reason": reason,
+            "sample": sample[:SAMPLE_BYTES_MAX],
+            "samples_max": SAMPLES_MAX,
+        }
+        await self._execute("directory_refused", values)
+
+    async def presence(self, device: str, online: bool, at_us: int) -> None:
+        """Notes that a device went online or offline; an older note never replaces a newer one.
+
+        Raises PartnerError.
+        """
+        await self._execute(
+            "directory_presence", {"device": _storable(device), "online": online, "at_us": at_us}
+        )
+
+    async def _look_up(self, device: str) -> tuple[bytes | None, DeviceAccount | None]:
+        async with database_faults(), self._pool.connection() as connection:
+            cursor = await connection.execute(sql("directory_device"), {"device": _storable(device)})
+            row = await cursor.fetchone()
+        if row is None:
+            return None, None
+        password_sha256, patient, zone = row
+        return bytes(password_sha256), DeviceAccount(device, patient or device, zone)
+
+    async def _execute(self, query: str, values: dict[str, Any]) -> None:
+        async with database_faults(), self._pool.connection() as connection:
+            await connection.execute(sql(query), values)
+
+
+def _storable(text: str) -> str:
+    """What strangers call themselves, as text that PostgreSQL can compare; no id of ours is changed by it."""
+    return text.replace("\0", "\N{SYMBOL FOR NULL}").encode("utf-8", "replace").decode()

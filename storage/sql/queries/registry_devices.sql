@@ -1,0 +1,30 @@
+-- name: upsert_device
+-- Registers a device, or gives a known one a new password and lifts its revocation; locks the row.
+INSERT INTO device (id, password_sha256) VALUES (%(id)s, %(password_sha256)s)
+ON CONFLICT (id) DO UPDATE
+    SET password_sha256 = excluded.password_sha256, rotated_at = now(), revoked_at = NULL
+RETURNING key
+
+-- name: lock_device
+-- Finds a device and keeps others from changing its bindings meanwhile.
+SELECT key FROM device WHERE id = %(id)s FOR UPDATE
+
+-- name: binding_count
+-- How often a device was ever bound.
+SELECT count(*) FROM binding WHERE device = %(device)s
+
+-- name: open_binding
+-- The binding without an end; its start is null when it holds from the beginning of time.
+SELECT b.key, p.id, nullif(lower(b.period), '-infinity')
+FROM binding b
+JOIN patient p ON p.key = b.patient
+WHERE b.device = %(device)s AND upper_inf(b.period)
+
+-- name: insert_binding
+-- Binds a device to a patient from a time on; the database refuses an overlap.
+INSERT INTO binding (device, patient, period, proven, author)
+VALUES (%(device)s, %(patient)s, tstzrange(%(since)s, NULL), true, %(author)s)
+
+-- name: end_binding
+-- Ends a binding.
+UPDATE binding SET period = tstzrange(lower(period), %(at)s) WHERE key = %(key)s

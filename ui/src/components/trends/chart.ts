@@ -1,0 +1,157 @@
+/** How one panel is drawn. */
+import type uPlot from 'uplot'
+import type { Priority } from '../../api/types'
+import { clockText, dayText, numberText } from '../../format/format'
+import { limitLines, yRange, type Line, type Panel } from './panels'
+
+export const plot_height_px = 104
+export const axis_height_px = 26
+export const y_axis_px = 46
+export const right_px = 14
+
+const font = "11px 'Inter Variable', sans-serif"
+const limitDash: Record<Priority, number[]> = { high: [], medium: [7, 4], low: [2, 4], technical: [1, 3] }
+
+function colour(name: string): string {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim()
+}
+
+const limitColour: Record<Priority, string> = {
+  high: '--high',
+  medium: '--medium-edge',
+  low: '--low-edge',
+  technical: '--technical-edge',
+}
+
+/** Points that no line would show: alone between gaps, or few enough to show all. */
+function pointsToShow(u: uPlot, seriesIdx: number): number[] {
+  const values = u.data[seriesIdx] ?? []
+  const spoken = [...values.keys()].filter((i) => values[i] !== undefined)
+  const few = spoken.length < u.bbox.width / devicePixelRatio / 14
+  return spoken.filter((i, k) => {
+    if (values[i] === null) return false
+    return few || (isGap(values[spoken[k - 1] ?? -1]) && isGap(values[spoken[k + 1] ?? -1]))
+  })
+}
+
+function isGap(value: number | null | undefined): boolean {
+  return value === null || value === undefined
+}
+
+function nearest(u: uPlot, seriesIdx: number, idx: number): number {
+  const values = u.data[seriesIdx] ?? []
+  for (let step = 0; step < values.length; step += 1) {
+    if (!isGap(values[idx - step])) return idx - step
+    if (!isGap(values[idx + step])) return idx + step
+  }
+  return idx
+}
+
+export function options(panel: Panel, zone: string, last: boolean, onCursor: (u: uPlot) => void): uPlot.Options {
+  const lines = limitLines(panel)
+  const grid = { stroke: colour('--line'), width: 1 }
+  const axis = { stroke: colour('--ink-3'), font, ticks: { show: false } }
+  return {
+    width: 600,
+    height: plot_height_px + (last ? axis_height_px : 0),
+    padding: [8, right_px, last ? 0 : 8, 0],
+    ms: 1,
+    legend: { show: false },
+    cursor: {
+      drag: { x: false, y: false },
+      sync: { key: 'trends', scales: ['x', null] },
+      points: { size: 7, stroke: colour('--surface') },
+      y: false,
+      dataIdx: nearest,
+    },
+    scales: {
+      x: { time: true, range: (_, min, max) => [min, max] },
+      y: { range: (_, low, high) => yRange(low, high, lines) },
+    },
+    axes: [
+      {
+        ...axis,
+        size: last ? axis_height_px : 0,
+        grid,
+        gap: 4,
+        space: 76,
+        values: (u, splits) => (last ? timeLabels(u, splits, zone) : splits.map(() => '')),
+      },
+      { ...axis, size: y_axis_px, grid, gap: 6, space: 30, values: (_, splits) => splits.map(numberText) },
+    ],
+    series: [
+      {},
+      ...panel.series.map((series, i) => ({
+        stroke: colour(i % 2 === 0 ? '--chart' : '--chart-2'),
+        width: 1.6,
+        dash: series.component === null && i > 0 ? [4, 3] : undefined,
+        points: { show: true, size: 5, width: 0, fill: colour(i % 2 === 0 ? '--chart' : '--chart-2'), filter: pointsToShow },
+      })),
+    ],
+    hooks: {
+      drawAxes: [(u) => { drawLimits(u, lines) }],
+      draw: [(u) => { drawFlags(u, panel) }],
+      setCursor: [onCursor],
+    },
+  }
+}
+
+/** Clock times, and the day where it begins. */
+function timeLabels(u: uPlot, splits: number[], zone: string): string[] {
+  const daily = (u.scales.x?.max ?? 0) - (u.scales.x?.min ?? 0) > 3 * 86_400_000
+  return splits.map((ms) => {
+    const clock = clockText(ms, zone)
+    return daily || clock === '00:00' ? dayText(ms, zone) : clock
+  })
+}
+
+function drawLimits(u: uPlot, lines: readonly Line[]): void {
+  const { ctx, bbox } = u
+  const scale = devicePixelRatio
+  ctx.save()
+  ctx.beginPath()
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height)
+  ctx.clip()
+  ctx.font = `600 ${String(10.5 * scale)}px 'Inter Variable', sans-serif`
+  ctx.textAlign = 'left'
+  for (const line of lines) {
+    const y = Math.round(u.valToPos(line.value, 'y', true)) + 0.5
+    ctx.strokeStyle = ctx.fillStyle = colour(limitColour[line.priority])
+    ctx.lineWidth = scale
+    ctx.setLineDash(limitDash[line.priority].map((length) => length * scale))
+    ctx.beginPath()
+    ctx.moveTo(bbox.left, y)
+    ctx.lineTo(bbox.left + bbox.width, y)
+    ctx.stroke()
+    // The words stand on the side that is out of limits, where there is room for them.
+    const room = 14 * scale
+    const below = line.op.startsWith('<') ? y + room < bbox.top + bbox.height : y - room < bbox.top
+    ctx.textBaseline = below ? 'top' : 'bottom'
+    ctx.fillText(line.text, bbox.left + 5 * scale, y + (below ? 3 : -2) * scale)
+  }
+  ctx.restore()
+}
+
+/** A reading that carries a doubt is crossed, so that shape and not colour tells it. */
+function drawFlags(u: uPlot, panel: Panel): void {
+  const { ctx } = u
+  const arm = 4 * devicePixelRatio
+  ctx.save()
+  ctx.strokeStyle = colour('--ink')
+  ctx.lineWidth = 1.5 * devicePixelRatio
+  ctx.beginPath()
+  for (const series of panel.series) {
+    for (const [i, flags] of (series.flags ?? []).entries()) {
+      const value = series.v[i]
+      if (flags === 0 || value === null || value === undefined) continue
+      const x = u.valToPos(series.t[i] ?? 0, 'x', true)
+      const y = u.valToPos(value, 'y', true)
+      ctx.moveTo(x - arm, y - arm)
+      ctx.lineTo(x + arm, y + arm)
+      ctx.moveTo(x - arm, y + arm)
+      ctx.lineTo(x + arm, y - arm)
+    }
+  }
+  ctx.stroke()
+  ctx.restore()
+}
