@@ -58,9 +58,7 @@ def _targeted(context: PatientContext, wanted: bool) -> list[Segment]:
     )
     steps = [(BEGINNING_US, False), *targets]
     ends = [since for since, _ in targets] + [END_US]
-    return _joined(
-        [(since, end) for (since, is_low), end in zip(steps, ends, strict=True) if is_low == wanted]
-    )
+    return _joined([(since, end) for (since, is_low), end in zip(steps, ends, strict=True) if is_low == wanted])
 
 
 def segments(rule: Rule, context: PatientContext) -> tuple[Segment, ...]:

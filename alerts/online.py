@@ -88,7 +88,7 @@ class OnlineEngine:
         self._plan = None
 
     def drop(self, patients: frozenset[int] | None = None) -> None:
-        """Forgets state in memory (of all patients for None); the next `needs` asks for their history again."""
+        """Forgets state in memory (of all patients for None); `needs` then asks for their history again."""
         self._plan = None
         for patient in list(self._patients) if patients is None else patients:
             self._forget(patient)
@@ -105,9 +105,7 @@ class OnlineEngine:
         """
         plan = self._plan
         for patient in set(np.unique(samples["patient"]).tolist()) - context.keys():
-            self._forget(
-                patient
-            )  # it has no rules while nothing is known of it; its past is read again afterwards
+            self._forget(patient)  # it has no rules while nothing is known of it; its past is read again afterwards
         if plan is None or plan.samples is not samples or plan.context is not context:
             plan = self._planned(samples, context)
         said = {patient: self._said(patient, history.get(patient)) for patient in plan.rebuild}
@@ -116,9 +114,7 @@ class OnlineEngine:
         changes: list[AlertChange] = []
         for patient, since_us in plan.rebuild.items():
             fresh = plan.ordered[self._rows(plan.ordered, patient)]
-            changes += self._rebuild(
-                context[patient], said[patient], since_us, history[patient], fresh, now_us
-            )
+            changes += self._rebuild(context[patient], said[patient], since_us, history[patient], fresh, now_us)
         self._take_quiet(plan)
         changes += self._take_rest(plan)
         for patient in context:
@@ -215,15 +211,10 @@ class OnlineEngine:
         seen.
         """
         changed = min(
-            (
-                first_difference_us(segments(rule, state.context), segments(rule, known))
-                for rule in self._rules
-            ),
+            (first_difference_us(segments(rule, state.context), segments(rule, known)) for rule in self._rules),
             default=END_US,
         )
-        seen_us = max(
-            (int(self._slots.last_us[slot]) for slot in state.slots.values()), default=state.trusted_us
-        )
+        seen_us = max((int(self._slots.last_us[slot]) for slot in state.slots.values()), default=state.trusted_us)
         return min(changed, max(seen_us, state.trusted_us) + 1)
 
     # ------------------------------------------------------------- history
@@ -245,16 +236,12 @@ class OnlineEngine:
         from_us = min(reach_us(self._rules, known, since_us), self._reach.get(patient, END_US))
         return HistoryRequest(patient, max(from_us, BEGINNING_US), END_US)
 
-    def _check(
-        self, plan: _Plan, said: dict[int, dict[str, list[Alert]]], history: dict[int, PatientHistory]
-    ) -> None:
-        """Raises HistoryTooShort with the whole list of what is wanted, so that one more fetch brings all of it."""
+    def _check(self, plan: _Plan, said: dict[int, dict[str, list[Alert]]], history: dict[int, PatientHistory]) -> None:
+        """Raises HistoryTooShort with all that is wanted, so that one more fetch brings everything."""
         wanted, short = [], False
         for patient, since_us in plan.rebuild.items():
             if patient not in history:
-                raise InternalError(
-                    "a patient's history is missing; fetch what `needs` asked for and pass it on"
-                )
+                raise InternalError("a patient's history is missing; fetch what `needs` asked for and pass it on")
             known = (alert for alerts in said[patient].values() for alert in alerts)
             from_us = reach_us(self._rules, known, since_us)
             if history[patient].from_us > from_us:

@@ -67,12 +67,11 @@ def counted_for(rule: Rule, series: Samples) -> Samples:
     """The samples of a series that the rule looks at."""
     if KINDS[rule.kind].sees_improbable:
         return series
-    return series[(series["flags"] & int(Flag.IMPROBABLE)) == 0]
+    counted: Samples = series[(series["flags"] & int(Flag.IMPROBABLE)) == 0]
+    return counted
 
 
-def arrays_of(
-    rule: Rule, series: Samples
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+def arrays_of(rule: Rule, series: Samples) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
     """What a kind looks at: times, values in the rule's unit, improbable marks."""
     metric, component = int(series["metric"][0]), int(series["component"][0])
     improbable = (series["flags"] & int(Flag.IMPROBABLE)) != 0

@@ -104,9 +104,7 @@ def _metric_and_unit(table: _Table, has_limits: bool) -> tuple[str, str]:
     except VitalstreamError as error:
         raise table.wrong("metric", error.message) from None
     if row.shape not in ("quantity", "blood_pressure"):
-        raise table.wrong(
-            "metric", f"{row.key} is no number that rules can look at; choose a measured quantity"
-        )
+        raise table.wrong("metric", f"{row.key} is no number that rules can look at; choose a measured quantity")
     if has_limits and len(components) > 1:
         raise table.wrong("metric", f"name the part to compare: {row.key}.systolic, .diastolic or .mean")
     if "unit" not in table.values:
@@ -168,9 +166,7 @@ def load_pack(text: str, name: str) -> Pack:
     try:
         body = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise OperatorError(
-            f"pack {name}: is not valid TOML ({error}); correct it", code="rule-pack"
-        ) from None
+        raise OperatorError(f"pack {name}: is not valid TOML ({error}); correct it", code="rule-pack") from None
     whole = _Table(f"pack {name}", body)
     whole.check_keys(frozenset({"pack"}), frozenset({"rule"}))
     if not isinstance(body["pack"], dict):

@@ -29,9 +29,7 @@ def cut_us(said: Iterable[Alert], since_us: int) -> int:
     covering = (
         a.opened_us
         for a in said
-        if a.condition != "retracted"
-        and a.opened_us <= since_us
-        and (a.cleared_us is None or a.cleared_us >= since_us)
+        if a.condition != "retracted" and a.opened_us <= since_us and (a.cleared_us is None or a.cleared_us >= since_us)
     )
     return max(min(covering, default=since_us), BEGINNING_US + 1) - 1
 
@@ -108,9 +106,7 @@ class Rebuild:
             last = points_of(part[-1:])[0]
             ends[key] = max((last.measured_us, last.sequence, last.observation), end_of(state.trusted_us))
             cells[key] = []
-        latest = max(
-            (points_of(part[-1:])[0] for _, part in series), key=lambda p: p.measured_us, default=None
-        )
+        latest = max((points_of(part[-1:])[0] for _, part in series), key=lambda p: p.measured_us, default=None)
         for watch in state.watches:
             self._watch(watch, series, newcomers, latest, cells, ends)
         for key, _ in series:

@@ -74,16 +74,10 @@ def reconcile(
     """
     known = {alert.id: alert for alert in said}
     live = sorted(
-        (
-            a
-            for a in said
-            if a.condition != "retracted" and (a.cleared_us is None or a.cleared_us > settled_us)
-        ),
+        (a for a in said if a.condition != "retracted" and (a.cleared_us is None or a.cleared_us > settled_us)),
         key=lambda a: (a.opened_us, a.id.bytes),
     )
-    retracted = sorted(
-        (a for a in said if a.condition == "retracted"), key=lambda a: (a.opened_us, a.id.bytes)
-    )
+    retracted = sorted((a for a in said if a.condition == "retracted"), key=lambda a: (a.opened_us, a.id.bytes))
     changes: list[AlertChange] = []
     standing: list[tuple[Episode, UUID]] = []
     for episode, match in zip(episodes, _matches(episodes, live), strict=True):
@@ -97,9 +91,7 @@ def reconcile(
             retracted.remove(back)
         else:
             over = episode.cleared_us is not None
-            alert = alert_of(
-                rule, context, episode, free_id(context.patient, rule.id, episode, set(known)), over
-            )
+            alert = alert_of(rule, context, episode, free_id(context.patient, rule.id, episode, set(known)), over)
             change = AlertChange("opened", alert, alert.readings[-1])
         known[alert.id] = alert
         standing.append((episode, alert.id))

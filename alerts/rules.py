@@ -73,9 +73,7 @@ class Limit:
     def outside(self) -> tuple[float, float]:
         """The closed interval [low, high] of the values for which it does not hold."""
         edge = (
-            self.value
-            if self.op in (">", "<")
-            else math.nextafter(self.value, -math.inf if self.upward else math.inf)
+            self.value if self.op in (">", "<") else math.nextafter(self.value, -math.inf if self.upward else math.inf)
         )
         return (-math.inf, edge) if self.upward else (edge, math.inf)
 
@@ -143,9 +141,7 @@ def family_of(metric: str) -> tuple[str, tuple[int, ...]]:
     if not part:
         return row.family, (1, 2, 3)
     if part not in codes.PRESSURE_PARTS:
-        raise OperatorError(
-            f"{part[:20]!r} is no part of {key}; write {key}.systolic, {key}.diastolic or {key}.mean"
-        )
+        raise OperatorError(f"{part[:20]!r} is no part of {key}; write {key}.systolic, {key}.diastolic or {key}.mean")
     return row.family, (codes.PRESSURE_PARTS.index(part) + 1,)
 
 

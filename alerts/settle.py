@@ -51,9 +51,7 @@ def _folded(watch: Watch, episode: Episode) -> list[Interval]:
     return [hull, *(m for m in episode.members if m.cleared_us is None)]
 
 
-def guarded(
-    state: PatientState, watch: Watch, at: Point | None, work: Callable[[], None]
-) -> list[AlertChange]:
+def guarded(state: PatientState, watch: Watch, at: Point | None, work: Callable[[], None]) -> list[AlertChange]:
     """Does a rule's work; a rule that fails is suspended for this patient and an alert says so.
 
     This is the one place in this room that catches Exception: one broken rule must not stop the readings, nor

@@ -151,12 +151,7 @@ class PatientState:
     def find_deadline(self) -> None:
         """Sets `deadline_us` anew."""
         self.deadline_us = min(
-            (
-                c.segment[1]
-                for cells in self.cells.values()
-                for c in cells
-                if c.open is not None and c.segment
-            ),
+            (c.segment[1] for cells in self.cells.values() for c in cells if c.open is not None and c.segment),
             default=END_US,
         )
 

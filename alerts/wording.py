@@ -84,12 +84,8 @@ def limits_of(rule: Rule) -> Limits:
     """What the rule compared with."""
     return Limits(
         metric=rule.metric,
-        raise_text=limit_text(rule.raise_limit, rule.unit)
-        if rule.raise_limit
-        else "outside the plausible range",
-        clear_text=limit_text(rule.clear_limit, rule.unit)
-        if rule.clear_limit
-        else "the next plausible reading",
+        raise_text=limit_text(rule.raise_limit, rule.unit) if rule.raise_limit else "outside the plausible range",
+        clear_text=limit_text(rule.clear_limit, rule.unit) if rule.clear_limit else "the next plausible reading",
         dwell=dwell_text(rule.for_us) if rule.for_us else None,
         unit=rule.unit,
         source=rule.source,

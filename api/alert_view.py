@@ -54,7 +54,7 @@ def urgency(alert: AlertRecord) -> tuple[int, int, int]:
 
 def priority_rank(priority: str) -> int:
     """0 for the worst."""
-    return PRIORITIES.index(priority) if priority in PRIORITIES else len(PRIORITIES)  # type: ignore[arg-type]
+    return PRIORITIES.index(priority) if priority in PRIORITIES else len(PRIORITIES)
 
 
 def worst(alerts: Sequence[AlertRecord]) -> AlertRecord | None:
@@ -82,7 +82,7 @@ def limit_words(text: str) -> str:
 
 
 def direction(alert: AlertRecord) -> str | None:
-    """`up` when a value is too high for the alert's limit, `down` when too low, None when the rule has no such limit."""
+    """`up` when a value is too high for the alert's limit, `down` when too low, None when the rule has no limit."""
     words = limit_words(alert.limits.get("raise") or "")
     if words.startswith(("below", "at or below")):
         return "down"

@@ -73,9 +73,7 @@ async def acknowledge_alert(request: Request, alert: UUID) -> Response:
     """Acknowledges an alert in the caller's name; 409 with name and time for everybody but the first."""
     async with access(request, "write", f"Alert/{alert}/acknowledge") as opened:
         try:
-            found: AlertRecord | None = await acknowledge(
-                opened.connection, opened.scope, alert, opened.actor.name
-            )
+            found: AlertRecord | None = await acknowledge(opened.connection, opened.scope, alert, opened.actor.name)
         except AlreadyAcknowledged as first:
             known = (await alerts_by_id(opened.connection, opened.scope, [alert]))[alert]
             opened.patient = known.patient_key

@@ -20,7 +20,7 @@ _YEAR_S = 365 * 24 * 3600
 
 _NOT_BUILT = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>vitalstream</title>
 <h1>The page is not built yet</h1>
-<p>Run <code>make setup</code> in the project's folder, then reload. The interfaces under /api and /fhir work without it.</p>
+<p>Run <code>make setup</code> in the project's folder, then reload. What is under /api and /fhir works without it.</p>
 """
 
 

@@ -95,7 +95,7 @@ async def patient_series(request: Request, patient: str, hours: int = 24) -> Res
 
 
 async def find_patient(opened: Access, patient: str) -> ListedPatient:
-    """The patient if the caller may know of it, noted for the audit row; 403 for a patient who asks for another, else 404."""
+    """The patient, noted for the audit row; 403 for a patient who asks for another, 404 outside the scope."""
     if opened.actor.patient is not None and patient != opened.actor.patient:
         raise forbidden()
     listed = await patient_by_id(opened.connection, opened.scope, patient)
@@ -113,9 +113,7 @@ def _patient_json(listed: ListedPatient, said: PatientDetail, at_us: int) -> dic
         "born": None if said.born is None else said.born.isoformat(),
         "sex": listed.sex,
         "zone": listed.zone,
-        "programmes": [
-            {"programme": programme, "since": rfc3339(since_us)} for programme, since_us in said.programmes
-        ],
+        "programmes": [{"programme": programme, "since": rfc3339(since_us)} for programme, since_us in said.programmes],
         "identifiers": [identifier_json(identifier) for identifier in said.identifiers],
         "spo2_target": said.spo2_target,
     }
@@ -134,5 +132,3 @@ def _device_json(device: BoundDevice) -> dict[str, Any]:
 
 def _json(body: dict[str, Any]) -> Response:
     return Response(json_bytes(body), media_type="application/json")
-
-

@@ -64,7 +64,8 @@ def _holds(limit: RuleLimit, spo2_target: tuple[int, int] | None) -> bool:
     wanted = limit.definition.get("spo2_target")
     if wanted is None:
         return True
-    return (spo2_target == LOWERED_SPO2_TARGET) == (wanted == "required")
+    is_lowered = spo2_target == LOWERED_SPO2_TARGET
+    return is_lowered if wanted == "required" else not is_lowered
 
 
 def _limit(limit: RuleLimit, metric: codes.Metric, component: int) -> dict[str, Any] | None:

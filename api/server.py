@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Sequence
 
 import uvicorn
 from fastapi import FastAPI
@@ -28,7 +27,15 @@ class PortTaken(OperatorError):
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to the process that it is a task of."""
+    """Leaves signals to the process that it is a task of, and says when it has started."""
+
+    def __init__(self, config: uvicorn.Config, answering: asyncio.Event) -> None:
+        super().__init__(config)
+        self._answering = answering
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._answering.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -79,33 +86,18 @@ async def serve(
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
     )
-    server = _Server(config)
+    server = _Server(config, started or asyncio.Event())
+    ending = asyncio.create_task(_end(app, server, stop))
     try:
-        async with _stopping(app, server, stop, started):
-            await server.serve(sockets=listeners)
+        await server.serve(sockets=listeners)
     finally:
+        ending.cancel()
+        await asyncio.wait([ending])
         for listener in listeners:
             listener.close()
 
 
-@asynccontextmanager
-async def _stopping(
-    app: FastAPI, server: uvicorn.Server, stop: asyncio.Event, started: asyncio.Event | None
-) -> AsyncIterator[None]:
-    async def watch() -> None:
-        # uvicorn tells nobody when it has started.
-        while not server.started:
-            await asyncio.sleep(0.01)
-        if started is not None:
-            started.set()
-        await stop.wait()
-        await close_streams(app)
-        server.should_exit = True
-
-    watcher = asyncio.create_task(watch())
-    try:
-        yield
-    finally:
-        watcher.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watcher
+async def _end(app: FastAPI, server: uvicorn.Server, stop: asyncio.Event) -> None:
+    await stop.wait()
+    await close_streams(app)
+    server.should_exit = True

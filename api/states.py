@@ -11,9 +11,7 @@ from storage.chart.worklist import ListedPatient, newest, patients
 from storage.scope import Scope
 
 
-async def load_states(
-    connection: Any, scope: Scope, keys: Collection[int] | None = None
-) -> dict[int, PatientState]:
+async def load_states(connection: Any, scope: Scope, keys: Collection[int] | None = None) -> dict[int, PatientState]:
     """By patient key: all patients of the scope, or those of these keys that it covers."""
     listed = await patients(connection, scope, keys)
     return await states_of(connection, scope, listed, keys)

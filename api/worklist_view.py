@@ -124,7 +124,7 @@ def tile(state: PatientState, family: str, now_us: int) -> dict[str, Any]:
 
 
 def value_text(values: tuple[Value, ...]) -> str | None:
-    """The decimal text as sent; a blood pressure as systolic/diastolic, a lost half as a dash; None when all is lost."""
+    """The decimal text as sent; a blood pressure as systolic/diastolic, a lost half a dash; None when all is lost."""
     if len(values) == 1:
         return values[0].text
     systolic, diastolic = values[0].text, values[1].text

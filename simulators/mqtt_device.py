@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import deque
 from dataclasses import dataclass, field
 
 import paho.mqtt.client as mqtt
@@ -60,14 +61,18 @@ class Counts:
 
 
 class MqttDevice:
-    """Publishes as one device. Thread-safe: paho's network thread and the scheduler's meet only under the lock."""
+    """Publishes as one device.
+
+    paho calls back with its own locks held, so its thread only leaves answers in a queue; the thread that publishes
+    counts them.
+    """
 
     def __init__(self, device: str, password: str, form: str) -> None:
         self.device = device
         self._form = form
         self._topic = f"vitalstream/v1/{device}"
         self._sequence = 0
-        self._lock = threading.Lock()
+        self._answers: deque[tuple[int, bool]] = deque()
         self.counts = Counts()
         self.connected = threading.Event()
         self._sent: list[tuple[str, bytes, Properties | None, int]] = []
@@ -88,9 +93,14 @@ class MqttDevice:
             self.connected.set()
 
     def _on_publish(self, client: object, userdata: object, mid: int, reason: ReasonCode, properties: object) -> None:
-        with self._lock:
+        self._answers.append((mid, reason.is_failure))
+
+    def _settle(self) -> None:
+        """Counts the answers that have come; only the publishing thread calls it."""
+        while self._answers:
+            mid, failed = self._answers.popleft()
             readings = self.counts.pending.pop(mid, 0)
-            if reason.is_failure:
+            if failed:
                 self.counts.refused += readings
             else:
                 self.counts.acknowledged += readings
@@ -138,18 +148,18 @@ class MqttDevice:
     def _send(
         self, topic: str, payload: bytes, properties: Properties | None, readings: int, *, again: bool = False
     ) -> None:
-        with self._lock:
-            info = self._client.publish(topic, payload, qos=1, properties=properties)
-            if info.rc in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN):
-                self.counts.pending[info.mid] = readings
-            self.counts.published += readings
+        info = self._client.publish(topic, payload, qos=1, properties=properties)
+        if info.rc in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN):
+            self.counts.pending[info.mid] = readings
+        self.counts.published += readings
+        self._settle()
         if not again:
             self._sent = [*self._sent[-RESENT_AFTER_OUTAGE:], (topic, payload, properties, readings)]
 
     def idle(self) -> bool:
         """Whether everything published is answered."""
-        with self._lock:
-            return not self.counts.pending
+        self._settle()
+        return not self.counts.pending
 
 
 def report(devices: list[MqttDevice]) -> str:

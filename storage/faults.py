@@ -45,20 +45,12 @@ def typed(error: psycopg.Error) -> VitalstreamError:
     """Whose fault an error of the database is. The server's own text, which may quote values, stays out."""
     said = f"{type(error).__name__} {error.sqlstate or ''}".strip()
     if missing_partition(error):
-        return DatabaseTrouble(
-            f"The chart has no partition for this month yet ({said}). Try again: it is made first."
-        )
+        return DatabaseTrouble(f"The chart has no partition for this month yet ({said}). Try again: it is made first.")
     if isinstance(error, psycopg.DataError | psycopg.IntegrityError):
-        return Poisoned(
-            f"The database refuses these rows ({said}). Find the one that is wrong and quarantine it."
-        )
+        return Poisoned(f"The database refuses these rows ({said}). Find the one that is wrong and quarantine it.")
     if isinstance(error, psycopg.ProgrammingError | psycopg.NotSupportedError):
-        return InternalError(
-            f"A statement of ours is wrong for this database ({said}). Run `vitalstream doctor`."
-        )
-    return DatabaseTrouble(
-        f"The database could not do it ({said}). Try again; check its disk, memory and connections."
-    )
+        return InternalError(f"A statement of ours is wrong for this database ({said}). Run `vitalstream doctor`.")
+    return DatabaseTrouble(f"The database could not do it ({said}). Try again; check its disk, memory and connections.")
 
 
 def missing_partition(error: psycopg.Error) -> bool:

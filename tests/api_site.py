@@ -104,7 +104,8 @@ class Site:
         self._rows += 1
         row, at = codes.metric(metric), at or datetime.now(UTC)
         padded = [*values, 0.0, 0.0][:3]
-        connection.execute("SELECT ensure_observation_partitions(%s)", [[at]])
+        # On its own: it would lock out others until the caller commits.
+        self.sql("SELECT ensure_observation_partitions(%s)", [[at]])
         connection.execute(
             """
             INSERT INTO observation (id, patient, device, gateway, metric, unit, "values", source, flags, measured_at,
@@ -239,23 +240,29 @@ class Event:
 
 
 class Stream:
-    """One open GET /api/live."""
+    """One open GET /api/live; a task reads ahead, so that waiting with a time limit loses nothing."""
 
     def __init__(self, response: httpx.Response) -> None:
-        self._lines = response.aiter_lines()
+        self._events: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._task = asyncio.create_task(self._read(response))
+
+    async def _read(self, response: httpx.Response) -> None:
+        fields: dict[str, str] = {}
+        try:
+            async for line in response.aiter_lines():
+                if line:
+                    name, _, value = line.partition(": ")
+                    fields[name] = value
+                    continue
+                if "event" in fields:
+                    self._events.put_nowait(Event(fields["event"], json.loads(fields["data"]), fields.get("id")))
+                fields = {}
+        finally:
+            self._events.put_nowait(None)
 
     async def next(self) -> Event | None:
         """The next event of any kind; None at the end of the stream."""
-        fields: dict[str, str] = {}
-        async for line in self._lines:
-            if line:
-                name, _, value = line.partition(": ")
-                fields[name] = value
-            elif "event" in fields:
-                return Event(fields["event"], json.loads(fields["data"]), fields.get("id"))
-            else:
-                fields = {}
-        return None
+        return await self._events.get()
 
     async def until(self, kind: str, timeout_s: float = 10.0) -> Event:
         """The next event of this kind; others before it are passed over."""
@@ -265,6 +272,11 @@ class Stream:
                     return event
         raise AssertionError(f"the stream ended without {kind}")
 
+    async def close(self) -> None:
+        """Stops reading."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
 
 @asynccontextmanager
 async def served(site: Site) -> AsyncIterator[str]:
@@ -272,9 +284,7 @@ async def served(site: Site) -> AsyncIterator[str]:
     listener = bind("127.0.0.1", 0)
     port = listener.getsockname()[1]
     stop, started = asyncio.Event(), asyncio.Event()
-    task = asyncio.create_task(
-        serve(site.app, "127.0.0.1", port, stop=stop, sockets=[listener], started=started)
-    )
+    task = asyncio.create_task(serve(site.app, "127.0.0.1", port, stop=stop, sockets=[listener], started=started))
     try:
         async with asyncio.timeout(10):
             await started.wait()
@@ -294,4 +304,8 @@ async def live(address: str, headers: dict[str, str], last_event_id: str | None 
         client.stream("GET", f"{address}/api/live", headers={**headers, **more}) as response,
     ):
         assert response.status_code == 200
-        yield Stream(response)
+        stream = Stream(response)
+        try:
+            yield stream
+        finally:
+            await stream.close()

@@ -64,9 +64,7 @@ class Registry:
 def register(dsn: str, patient: str = "anna", device: str = "cuff-1") -> Registry:
     """A patient with programmes, a device, and a binding for ever."""
     with psycopg.connect(dsn, autocommit=True) as connection:
-        patient_key = connection.execute(
-            "INSERT INTO patient (id) VALUES (%s) RETURNING key", [patient]
-        ).fetchone()
+        patient_key = connection.execute("INSERT INTO patient (id) VALUES (%s) RETURNING key", [patient]).fetchone()
         device_key = connection.execute(
             "INSERT INTO device (id, password_sha256) VALUES (%s, sha256('secret')) RETURNING key", [device]
         ).fetchone()

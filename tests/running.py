@@ -76,10 +76,9 @@ class Installation:
 
     def up(self) -> None:
         """Starts `vitalstream up` and waits until it is ready."""
-        log = (self.data_dir.parent / "up.log").open("ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "vitalstream", "up"], env=self.env, stdout=log, stderr=log, stdin=subprocess.DEVNULL
-        )
+        command = [sys.executable, "-m", "vitalstream", "up"]
+        with (self.data_dir.parent / "up.log").open("ab") as log:
+            self.process = subprocess.Popen(command, env=self.env, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + READY_S
         while time.monotonic() < deadline:
             with contextlib.suppress(httpx.TransportError):

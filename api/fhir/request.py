@@ -99,7 +99,7 @@ def understood(
     strict: bool,
     now_us: int,
 ) -> Asked[Search]:
-    """The search that the fields mean. Raises BadSearch for a value, modifier or (when strict) name that isn't known."""
+    """What the fields mean. Raises BadSearch for a value, modifier or (when strict) name that isn't known."""
     search, controls = start, _Controls()
     used: list[tuple[str, str]] = []
     for field, value in fields:

@@ -150,9 +150,7 @@ async def _search(request: Request, kind: _Kind[Search, Position]) -> Response:
     return answers.page(request, kind.name, asked, page.entries, total=total, cursor=page.cursor)
 
 
-async def _observation_page(
-    opened: Access, asked: Asked[ObservationSearch], after: After | None
-) -> _Page:
+async def _observation_page(opened: Access, asked: Asked[ObservationSearch], after: After | None) -> _Page:
     order = cursors.order_of(asked)
     # One more than a page says whether another follows.
     rows, patients = await queries.observation_page(

@@ -62,6 +62,11 @@ class Hub:
         self._cursor = 0
         self._looked_us = 0
 
+    @property
+    def following(self) -> bool:
+        """Whether the chart is being followed: while anybody watches, and a moment longer."""
+        return self._task is not None
+
     @asynccontextmanager
     async def watching(self, scope: Scope) -> AsyncIterator[Watcher]:
         """A watcher of the scope, whose picture is loaded. Raises PartnerError when the chart can't be followed now."""
@@ -140,11 +145,11 @@ class Hub:
     async def _run(self) -> None:
         try:
             async with self._pool.connection() as connection:
+                follower = Follower(connection)
                 try:
-                    await self._follow_on(connection)
+                    await self._follow_on(connection, follower)
                 finally:
-                    # It listens, so it must not go back to the pool.
-                    await connection.close()
+                    await follower.stop()
         except VitalstreamError as error:
             log.warning("live feed stopped", error=type(error).__name__, code=error.code)
         except Exception as error:  # noqa: BLE001 - top of a worker; the next watcher starts it again
@@ -159,9 +164,8 @@ class Hub:
         self._pictures = {}
         self._task = None
 
-    async def _follow_on(self, connection: Any) -> None:
+    async def _follow_on(self, connection: Any, follower: Follower) -> None:
         loop = asyncio.get_running_loop()
-        follower = Follower(connection)
         async with database_faults():
             await follower.start()
             self._identity = await feed_identity(connection)
@@ -221,9 +225,7 @@ class Hub:
             self._tell_alerts(watcher, mine, encoded, f"{self._identity}-{cursor}")
 
     @staticmethod
-    def _tell_alerts(
-        watcher: Watcher, alerts: list[AlertRecord], encoded: dict[UUID, bytes], event_id: str
-    ) -> None:
+    def _tell_alerts(watcher: Watcher, alerts: list[AlertRecord], encoded: dict[UUID, bytes], event_id: str) -> None:
         for alert in alerts:
             # Only the last one moves the browser's place: who loses the line in between gets all of them again.
             watcher.put_alert(event("alert", encoded[alert.id], event_id if alert is alerts[-1] else None))

@@ -1,4 +1,4 @@
-"""What all watchers of one organisation look at: patient states kept up by folding, rows encoded once. Pure but for memory."""
+"""What all watchers of one organisation look at: patient states kept up by folding, rows encoded once. No I/O."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ class Picture:
 
 
 def points_of(patient: str, reading: Charted) -> list[list[Any]]:
-    """One reading as points: patient, metric, component, device, ms, value in the metric's first unit, flags, absent."""
+    """One reading as points: patient, metric, component, device, ms, value (metric's first unit), flags, absent."""
     metric = codes.by_number()[reading.metric]
     sent = units.by_number(reading.unit).code
     made = []

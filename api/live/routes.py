@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator, Callable
 
 from fastapi import APIRouter, Request
 from sse_starlette import EventSourceResponse
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from api.access import access
 from api.live.hub import Hub
+from api.live.watcher import Watcher
 from api.services import services_of
 from storage.scope import Scope
 
@@ -32,19 +35,29 @@ async def live(request: Request) -> EventSourceResponse:
     services = services_of(request)
     async with access(request, "read", "Live") as opened:
         opened.patient = opened.scope.patient
-    hub: Hub = request.app.state.hub
-    events = _events(
-        hub, opened.scope, request.headers.get("Last-Event-ID"), lambda: services.now().timestamp()
-    )
-    return EventSourceResponse(events, ping=0, send_timeout=SEND_TIMEOUT_S)
+    place = request.headers.get("Last-Event-ID")
+    return LiveResponse(request.app.state.hub, opened.scope, place, lambda: services.now().timestamp())
 
 
-async def _events(
-    hub: Hub, scope: Scope, last_event_id: str | None, now_s: Callable[[], float]
-) -> AsyncIterator[bytes]:
-    until_s = now_s() + STREAM_LIFE_S
-    async with hub.watching(scope) as watcher:
-        yield b"retry: %d\n\n" % RETRY_MS + await hub.opening(scope, last_event_id)
+class LiveResponse(EventSourceResponse):
+    """Watches from before its first byte, so that a refusal is still an ordinary answer, until it is over."""
+
+    def __init__(self, hub: Hub, scope: Scope, place: str | None, now_s: Callable[[], float]) -> None:
+        super().__init__(iter(()), ping=0, send_timeout=SEND_TIMEOUT_S)
+        self._hub = hub
+        self._scope = scope
+        self._place = place
+        self._now_s = now_s
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Serves one browser."""
+        async with self._hub.watching(self._scope) as watcher:
+            self.body_iterator = self._events(watcher)
+            await super().__call__(scope, receive, send)
+
+    async def _events(self, watcher: Watcher) -> AsyncIterator[bytes]:
+        until_s = self._now_s() + STREAM_LIFE_S
+        yield b"retry: %d\n\n" % RETRY_MS + await self._hub.opening(self._scope, self._place)
         # A heartbeat comes every five seconds, so the end of life is noticed in time.
-        while now_s() < until_s and (chunk := await watcher.take()) is not None:
+        while self._now_s() < until_s and (chunk := await watcher.take()) is not None:
             yield chunk

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from storage.scope import Scope
 
-#: Alerts that may wait for a slow reader. One more closes the stream: the browser comes back with Last-Event-ID and gets
-#: them from the database.
+#: Alerts that may wait for a slow reader. One more closes the stream: the browser comes back with Last-Event-ID and
+#: gets them from the database.
 ALERTS_WAITING_MAX = 256
 
 
@@ -43,7 +43,7 @@ class Watcher:
         self._wake.set()
 
     def put_vitals(self, chunk: bytes, patients: frozenset[int]) -> None:
-        """A whole `vitals` event and whom it is about; an earlier one that wasn't fetched is merged into a later one."""
+        """A whole `vitals` event and whom it is about; one that wasn't fetched yet is merged with it."""
         if self._vitals is None and not self._behind:
             self._vitals, self._vitals_of = chunk, patients
         else:

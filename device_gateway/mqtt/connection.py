@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from enum import IntFlag
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,12 +23,12 @@ from device_gateway.mqtt.session import (
     Refuse,
     Send,
     Session,
-    Skip,
     Status,
     Take,
 )
 from vitals.errors import PartnerError
 from vitals.ports.devices import DeviceAccount
+from vitals.reading import NONE
 
 if TYPE_CHECKING:
     from device_gateway.mqtt.endpoint import Endpoint
@@ -43,6 +43,9 @@ _KEEP_ALIVE_GRACE: Final = 1.5
 #: What a device may have unacknowledged before we stop reading: four of the largest messages.
 UNACKNOWLEDGED_MAX_B: Final = 1024 * 1024
 UNACKNOWLEDGED_MAX: Final = 1024
+
+#: How long a device may take to hang up after our goodbye.
+_LINGER_S: Final = 1.0
 
 #: A registry answer older than this is asked again before the next packet is handled.
 ACCOUNT_AGE_MAX_S: Final = 1.0
@@ -75,7 +78,6 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._session = Session(f"auto-{number}")
         self._buffer = bytearray()
-        self._skip = 0
         self._held = 0
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -101,15 +103,13 @@ class Connection(asyncio.Protocol):
         started_us = self._endpoint.now_us()
         # The number tells connections of one microsecond apart.
         self._origin = Origin(started_us * 1000 + self._number % 1000)
-        self._timer = self._loop.call_later(CONNECT_TIMEOUT_S, self._connect_timed_out)
+        self._start_timer(CONNECT_TIMEOUT_S, self._connect_timed_out)
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
         self._heard_s = self._loop.time()
-        if self._skip:
-            skipped = min(self._skip, len(data))
-            self._skip -= skipped
-            data = data[skipped:]
+        if self._session.phase is Phase.CLOSED:
+            return  # we said goodbye and only wait for the device to hang up
         self._buffer += data
         self._process()
 
@@ -136,7 +136,7 @@ class Connection(asyncio.Protocol):
 
     def hold(self, reason: Hold) -> None:
         """Stops reading for this reason."""
-        if not self._held and self._transport is not None:
+        if not self._held and self._transport is not None and self._session.phase is not Phase.CLOSED:
             self._transport.pause_reading()
         self._held |= int(reason)
 
@@ -190,18 +190,14 @@ class Connection(asyncio.Protocol):
             elif isinstance(action, Status):
                 assert self._account is not None
                 self._endpoint.presence.note(self._account.device, action.online, self._endpoint.now_us())
-            elif isinstance(action, Refuse):
-                self._refuse(action)
             else:
-                assert isinstance(action, Skip)
-                self._skip = action.size_b
+                assert isinstance(action, Refuse)
+                self._refuse(action)
 
     def _take(self, take: Take) -> None:
         assert self._account is not None
         intake = self._endpoint.intake
-        take.receipt.sequence = intake.submit(
-            self._account, self._origin, parse_message(take), self, take.receipt
-        )
+        take.receipt.sequence = intake.submit(self._account, self._origin, parse_message(take), self, take.receipt)
         session = self._session
         if session.unacknowledged_b > UNACKNOWLEDGED_MAX_B or session.unacknowledged >= UNACKNOWLEDGED_MAX:
             self.hold(Hold.UNACKNOWLEDGED)
@@ -215,8 +211,11 @@ class Connection(asyncio.Protocol):
     def durable(self, receipts: list[Receipt]) -> None:
         """The journal holds these messages."""
         data = self._session.durable(receipts)
-        if data and self._transport is not None and not self._transport.is_closing():
+        if data and self._transport is not None and self._session.phase is Phase.OPEN:
             self._transport.write(data)
+        highest = max(receipt.sequence for receipt in receipts)
+        if highest != NONE and self._account is not None:
+            self._endpoint.sequence(self._account.device, highest)
         if (
             self._held & Hold.UNACKNOWLEDGED
             and self._session.unacknowledged_b <= UNACKNOWLEDGED_MAX_B // 2
@@ -224,21 +223,41 @@ class Connection(asyncio.Protocol):
         ):
             self.release(Hold.UNACKNOWLEDGED)
 
+    def sequence(self, highest: int) -> None:
+        """The journal holds the device's readings up to here."""
+        data = self._session.sequence(highest)
+        if data and self._transport is not None:
+            self._transport.write(data)
+
     def _refuse(self, refuse: Refuse) -> None:
         _log.warning("mqtt_message_refused", device=self._device, reason=refuse.reason)
         self._endpoint.refused(self._device, refuse.reason, refuse.sample[:SAMPLE_B])
 
     def _close(self, text: str) -> None:
+        """Ends what we send and waits a moment for the device to hang up.
+
+        A socket closed with unread bytes in it is reset, and a reset can overtake our last words.
+        """
         _log.info("mqtt_connection_closed", device=self._device, reason=text)
         self._buffer = bytearray()
-        if self._transport is not None:
-            self._transport.close()
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if not transport.can_write_eof():  # TLS: its own goodbye does the same
+            transport.close()
+            return
+        try:
+            transport.write_eof()
+        except OSError:  # the device hung up first
+            transport.abort()
+            return
+        if self._held:
+            transport.resume_reading()
+        self._start_timer(_LINGER_S, transport.abort)
 
     def end(self, reason: int, text: str) -> None:
         """Ends the connection from our side, with MQTT 5's reason."""
         self._perform(self._session.end(reason, text))
-        if self._transport is not None:
-            self._transport.close()
 
     def abort(self) -> None:
         """Ends the connection at once, unsent bytes and all."""
@@ -254,13 +273,15 @@ class Connection(asyncio.Protocol):
 
     async def _authenticate(self, action: Authenticate) -> None:
         password = action.password.decode("utf-8", "replace")
+        refusal: list[Action] = []
+        account = None
         try:
             account = await self._endpoint.directory.authenticate(action.device, password)
         except PartnerError as error:
             _log.warning("registry_unreachable", code=error.code, error=error.message)
-            self._perform(
-                self._session.denied(Reason.SERVER_UNAVAILABLE, "the registry can't be asked; try again soon")
-            )
+            refusal = [*self._session.denied(Reason.SERVER_UNAVAILABLE, "the registry is away; try again soon")]
+        if self._session.phase is Phase.CLOSED:
+            self._perform(refusal)
             return
         if account is None:
             # The user name is not logged: whatever somebody typed there need not be a device's id.
@@ -276,42 +297,45 @@ class Connection(asyncio.Protocol):
 
     async def _check_again(self, device: str) -> None:
         """A revocation or a new claim holds from the next packet on."""
-        while True:
+        while self._session.phase is Phase.OPEN:
             try:
                 account = await self._endpoint.directory.account(device)
-                break
             except PartnerError as error:
                 _log.warning("registry_unreachable", code=error.code, error=error.message)
-            await asyncio.sleep(_REGISTRY_RETRY_S)
-        if account is None:
-            self.end(
-                Reason.NOT_AUTHORIZED,
-                "the device was revoked; register it again with `vitalstream device add`",
-            )
+                await asyncio.sleep(_REGISTRY_RETRY_S)
+                continue
+            if account is None:
+                self.end(Reason.NOT_AUTHORIZED, "the device was revoked; `vitalstream device add` registers it")
+                return
+            self._account, self._checked_s = account, self._loop.time()
+            self.release(Hold.REGISTRY)
             return
-        self._account, self._checked_s = account, self._loop.time()
-        self.release(Hold.REGISTRY)
 
     # ------------------------------------------------------------ time
 
-    def _connect_timed_out(self) -> None:
-        if self._session.phase is not Phase.OPEN:
-            self._close("no CONNECT in time")
-
-    def _watch_keep_alive(self) -> None:
+    def _start_timer(self, after_s: float, callback: Callable[[], None]) -> None:
+        """A connection has one timer: for CONNECT, then for its keep-alive, then for hanging up."""
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-        if self._session.keep_alive_s:
-            allowed_s = self._session.keep_alive_s * _KEEP_ALIVE_GRACE
-            self._timer = self._loop.call_later(allowed_s, self._keep_alive_due, allowed_s)
+        self._timer = self._loop.call_later(after_s, callback)
 
-    def _keep_alive_due(self, allowed_s: float) -> None:
+    def _connect_timed_out(self) -> None:
+        self.end(Reason.KEEP_ALIVE_TIMEOUT, "no CONNECT in time")
+
+    def _watch_keep_alive(self) -> None:
+        """From the welcome on; a keep-alive of 0 is none."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._session.keep_alive_s:
+            self._start_timer(self._session.keep_alive_s * _KEEP_ALIVE_GRACE, self._keep_alive_due)
+
+    def _keep_alive_due(self) -> None:
+        allowed_s = self._session.keep_alive_s * _KEEP_ALIVE_GRACE
         now_s = self._loop.time()
         if self._held:
             self._heard_s = now_s  # it is we who don't listen
         silent_s = now_s - self._heard_s
         if silent_s >= allowed_s:
             self.end(Reason.KEEP_ALIVE_TIMEOUT, f"nothing heard for {silent_s:.0f} s")
-            return
-        self._timer = self._loop.call_later(allowed_s - silent_s, self._keep_alive_due, allowed_s)
+        else:
+            self._start_timer(allowed_s - silent_s, self._keep_alive_due)

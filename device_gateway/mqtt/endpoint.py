@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -17,6 +16,7 @@ from device_gateway.mqtt.packets import Reason
 from device_gateway.mqtt.presence import Presence
 from vitals.errors import OperatorError, PartnerError
 from vitals.ports.devices import DeviceDirectory
+from vitals.reading import NONE
 
 #: Connections at once: a hospital's devices on one process; a connection that sends little costs some 10 kB.
 CONNECTIONS_MAX: Final = 10_000
@@ -34,6 +34,16 @@ _REFUSALS_MAX: Final = 1_000
 _CLOSE_S: Final = 1.0
 
 _log = structlog.get_logger(__name__)
+
+
+class _Device:
+    """Connections of one device, and the highest durable sequence since the first of them came."""
+
+    __slots__ = ("connections", "sequence")
+
+    def __init__(self) -> None:
+        self.connections: set[Connection] = set()
+        self.sequence = NONE
 
 
 class Endpoint:
@@ -67,7 +77,7 @@ class Endpoint:
         self._connections_max = connections_max
         self._connections: set[Connection] = set()
         self._by_key: dict[tuple[str, str], Connection] = {}
-        self._online: Counter[str] = Counter()
+        self._devices: dict[str, _Device] = {}
         self._made = 0
         self._empty = asyncio.Event()
         self._empty.set()
@@ -150,11 +160,9 @@ class Endpoint:
         assert connection.key is not None
         older = self._by_key.get(connection.key)
         self._by_key[connection.key] = connection
-        self._online[connection.key[0]] += 1
+        self._devices.setdefault(connection.key[0], _Device()).connections.add(connection)
         if older is not None:
-            older.end(
-                Reason.SESSION_TAKEN_OVER, "another connection came with the same user name and client id"
-            )
+            older.end(Reason.SESSION_TAKEN_OVER, "another connection came with the same user name and client id")
 
     def left(self, connection: Connection) -> None:
         """A connection is gone; with its last one a device is offline."""
@@ -165,11 +173,21 @@ class Endpoint:
             return
         if self._by_key.get(connection.key) is connection:
             del self._by_key[connection.key]
-        device = connection.key[0]
-        self._online[device] -= 1
-        if not self._online[device]:
-            del self._online[device]
-            self.presence.note(device, False, self.now_us())
+        name = connection.key[0]
+        device = self._devices[name]
+        device.connections.discard(connection)
+        if not device.connections:
+            del self._devices[name]
+            self.presence.note(name, False, self.now_us())
+
+    def sequence(self, name: str, durable: int) -> None:
+        """Tells a device the highest sequence that is durable, on whichever of its connections it listens."""
+        device = self._devices.get(name)
+        if device is None or durable <= device.sequence:
+            return
+        device.sequence = durable
+        for connection in device.connections:
+            connection.sequence(durable)
 
     def refused(self, device: str | None, reason: str, sample: bytes) -> None:
         """Counts a refusal in the background."""
@@ -184,6 +202,4 @@ class Endpoint:
         try:
             await self.directory.refused(device, reason, sample)
         except PartnerError as error:
-            _log.warning(
-                "refusal_not_counted", device=device, reason=reason, code=error.code, error=error.message
-            )
+            _log.warning("refusal_not_counted", device=device, reason=reason, code=error.code, error=error.message)

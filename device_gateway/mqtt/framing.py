@@ -48,9 +48,6 @@ PACKET_MAX_B: Final = PAYLOAD_MAX_B + _OVERHEAD_MAX_B
 #: CONNECT comes from anybody: identifiers, a password and a small will.
 CONNECT_MAX_B: Final = 8 * 1024
 
-#: A PUBLISH up to here is read, thrown away and answered "packet too large"; beyond it the connection ends.
-SKIP_MAX_B: Final = 16 * 1024 * 1024
-
 #: How much of what is refused gets kept.
 SAMPLE_B: Final = 4096
 
@@ -66,8 +63,7 @@ _NO_PROPERTIES: Final = Properties()
 def parse(buffer: bytearray, start: int, version: int | None) -> tuple[Packet, int] | None:
     """The packet that begins at `start` and the index after it; None while bytes are missing.
 
-    `version` is that of the connection, None before its CONNECT. Of an oversized PUBLISH the index is after
-    the bytes that are there; the rest is `skip`.
+    `version` is that of the connection, None before its CONNECT. After an Oversized nothing more can be read.
     """
     have = len(buffer) - start
     if have < 2:
@@ -132,7 +128,7 @@ def _publish(buffer: bytearray, at: int, end: int, first: int, version: int) -> 
             at = reader.at
     size = end - at
     if size > PAYLOAD_MAX_B:
-        return Oversized(topic, qos, packet_id, size, bytes(buffer[at : at + SAMPLE_B]), 0)
+        return Oversized(size, bytes(buffer[at : at + SAMPLE_B]))
     return Publish(topic, bytes(buffer[at:end]), qos, packet_id, props.at, props.seq)
 
 
@@ -155,22 +151,17 @@ def _topic(raw: bytes) -> str:
     return topic
 
 
-def _oversized(
-    buffer: bytearray, at: int, length: int, first: int, version: int
-) -> tuple[Packet, int] | None:
-    """A packet that is not read as a whole: only its head, once that is there."""
-    if first >> 4 != _TYPE_PUBLISH or length > SKIP_MAX_B:
+def _oversized(buffer: bytearray, at: int, length: int, first: int, version: int) -> tuple[Packet, int] | None:
+    """A packet that is not read as a whole: only its head, once that is there. The connection ends with it."""
+    if first >> 4 != _TYPE_PUBLISH:
         raise ProtocolError(Reason.PACKET_TOO_LARGE, f"a packet may have at most {PACKET_MAX_B} bytes")
     # The head with its sample; shorter than the packet, whose length is above PACKET_MAX_B.
-    head_end = at + _OVERHEAD_MAX_B + SAMPLE_B
-    if len(buffer) < head_end:
+    end = at + _OVERHEAD_MAX_B + SAMPLE_B
+    if len(buffer) < end:
         return None
-    head = _publish(buffer, at, head_end, first, version)
+    head = _publish(buffer, at, end, first, version)
     assert isinstance(head, Publish)  # a head is far below PAYLOAD_MAX_B
-    size = length - (head_end - at) + len(head.payload)
-    skip = max(0, at + length - len(buffer))
-    oversized = Oversized(head.topic, head.qos, head.packet_id, size, head.payload[:SAMPLE_B], skip)
-    return oversized, at + length - skip
+    return Oversized(length - (end - at) + len(head.payload), head.payload[:SAMPLE_B]), end
 
 
 def _other(buffer: bytearray, at: int, end: int, first: int, version: int | None) -> Packet:

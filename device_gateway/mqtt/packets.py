@@ -42,14 +42,10 @@ class Publish(NamedTuple):
 
 
 class Oversized(NamedTuple):
-    """A PUBLISH whose payload is over the limit: `sample` its start, `skip` how many bytes are to come."""
+    """A PUBLISH whose payload of `size` bytes is over the limit; `sample` is its start."""
 
-    topic: str
-    qos: int
-    packet_id: int
     size: int
     sample: bytes
-    skip: int
 
 
 class Subscribe(NamedTuple):

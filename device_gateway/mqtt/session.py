@@ -12,6 +12,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from device_gateway.mqtt import encode
+from device_gateway.mqtt.framing import PAYLOAD_MAX_B
 from device_gateway.mqtt.packets import (
     V5,
     V311,
@@ -80,19 +81,13 @@ class Send(NamedTuple):
     data: bytes
 
 
-class Skip(NamedTuple):
-    """Throw the next bytes away."""
-
-    size_b: int
-
-
 class Close(NamedTuple):
     """End the connection after what was sent; the text is for the log."""
 
     text: str
 
 
-Action = Authenticate | Take | Status | Refuse | Send | Skip | Close
+Action = Authenticate | Take | Status | Refuse | Send | Close
 
 
 class Phase(Enum):
@@ -122,7 +117,6 @@ class Session:
         self._topics = Topics("")
         self._subscribed: set[str] = set()
         self._owed: deque[Receipt] = deque()
-        self._durable_sequence = NONE
 
     @property
     def unacknowledged(self) -> int:
@@ -160,9 +154,7 @@ class Session:
         route = self._topics.route(packet.topic)
         receipt = Receipt(packet.packet_id, len(packet.payload))
         if route.kind is Kind.FORBIDDEN:
-            return self._refuse(
-                receipt, Reason.NOT_AUTHORIZED, "foreign-topic", packet.payload, self._topics.hint
-            )
+            return self._foreign(receipt, packet.payload)
         if route.kind is Kind.STATUS:
             online = _STATUS_WORDS.get(packet.payload.strip().lower())
             if online is not None:
@@ -172,17 +164,16 @@ class Session:
         return [Take(route, packet.payload, packet.at, packet.seq, receipt)]
 
     def _oversized(self, packet: Oversized) -> list[Action]:
-        text = f"the payload has {packet.size} bytes; split the array, at most 262144 bytes a message"
-        receipt = Receipt(packet.packet_id, 0)
-        actions = self._refuse(receipt, Reason.PACKET_TOO_LARGE, "payload-too-large", packet.sample, text)
-        return [*actions, Skip(packet.skip)] if packet.skip and self.phase is Phase.OPEN else actions
+        """The connection ends: "packet too large" is a reason of DISCONNECT only, PUBACK knows no such code."""
+        text = f"the payload has {packet.size} bytes; split the array, at most {PAYLOAD_MAX_B} bytes a message"
+        return [Refuse("payload-too-large", packet.sample), *self.end(Reason.PACKET_TOO_LARGE, text)]
 
-    def _refuse(self, receipt: Receipt, reason: int, code: str, sample: bytes, text: str) -> list[Action]:
+    def _foreign(self, receipt: Receipt, sample: bytes) -> list[Action]:
         """MQTT 5 hears why and stays; 3.1.1 is disconnected: its PUBACK would say success."""
+        refusal = Refuse("foreign-topic", sample)
         if self.version == V311:
-            self.phase = Phase.CLOSED
-            return [Refuse(code, sample), *self._will(), Close(text)]
-        return [Refuse(code, sample), *self._settle_now(receipt, reason, text)]
+            return [refusal, *self.end(Reason.NOT_AUTHORIZED, self._topics.hint)]
+        return [refusal, *self._settle_now(receipt, Reason.NOT_AUTHORIZED, self._topics.hint)]
 
     def _subscribe(self, packet: Subscribe) -> bytes:
         own = (self._topics.ack, self._topics.cmd)
@@ -198,17 +189,13 @@ class Session:
         if not packet.client_id and packet.version == V311 and not packet.clean_start:
             return self.denied(Reason.CLIENT_ID_NOT_VALID, "an empty client id needs a clean session")
         if packet.user is None or packet.password is None:
-            return self.denied(
-                Reason.BAD_USER_OR_PASSWORD, f"send user name and password; {_CREDENTIALS_HINT}"
-            )
+            return self.denied(Reason.BAD_USER_OR_PASSWORD, f"send user name and password; {_CREDENTIALS_HINT}")
         if not valid_device_id(packet.user):
             return self.denied(Reason.NOT_AUTHORIZED, _CREDENTIALS_HINT)
         self._topics = Topics(packet.user)
         if packet.will is not None:
             if packet.will.qos == 2 and packet.version == V5:
-                return self.denied(
-                    Reason.QOS_NOT_SUPPORTED, "QoS 2 is not supported here; use a will with QoS 1"
-                )
+                return self.denied(Reason.QOS_NOT_SUPPORTED, "QoS 2 is not supported here; use a will with QoS 1")
             if self._topics.route(packet.will.topic).kind is Kind.FORBIDDEN:
                 return self.denied(Reason.NOT_AUTHORIZED, f"will: {self._topics.hint}")
         self.phase = Phase.WAITING
@@ -237,15 +224,16 @@ class Session:
     # ------------------------------------------------------------ acknowledging
 
     def durable(self, receipts: Iterable[Receipt]) -> bytes:
-        """These messages are durable: the acknowledgements that may leave now, and the highest sequence."""
-        before = self._durable_sequence
+        """These messages are durable: the acknowledgements that may leave now."""
         for receipt in receipts:
             receipt.reason = Reason.SUCCESS
-            self._durable_sequence = max(self._durable_sequence, receipt.sequence)
-        data = self._settled()
-        if self._durable_sequence != before and self._topics.ack in self._subscribed:
-            data += encode.publish(self._spoken, self._topics.ack, b'{"seq":%d}' % self._durable_sequence)
-        return data
+        return self._settled()
+
+    def sequence(self, highest: int) -> bytes:
+        """The device's highest durable sequence, for a connection that subscribed to hear it."""
+        if self.phase is not Phase.OPEN or self._topics.ack not in self._subscribed:
+            return b""
+        return encode.publish(self._spoken, self._topics.ack, b'{"seq":%d}' % highest)
 
     def _settle_now(self, receipt: Receipt, reason: int, text: str | None) -> list[Action]:
         """An answer that needs no journal still waits for those before it."""
@@ -263,9 +251,7 @@ class Session:
             self.unacknowledged_b -= receipt.size_b
             if receipt.packet_id:
                 out.append(
-                    encode.puback(
-                        version, receipt.packet_id, receipt.reason or 0, receipt.text if told else None
-                    )
+                    encode.puback(version, receipt.packet_id, receipt.reason or 0, receipt.text if told else None)
                 )
         return b"".join(out)
 
@@ -277,9 +263,7 @@ class Session:
             self.phase = Phase.CLOSED
             # Which version the peer speaks is unknown; every client understands this CONNACK.
             refused = (
-                encode.connack_refused(V311, error.reason, None)
-                if error.reason == Reason.UNSUPPORTED_VERSION
-                else b""
+                encode.connack_refused(V311, error.reason, None) if error.reason == Reason.UNSUPPORTED_VERSION else b""
             )
             return [Send(refused), Close(error.text)] if refused else [Close(error.text)]
         return self.end(error.reason, error.text)

@@ -63,6 +63,4 @@ def _time(text: str) -> Instant | None:
 def _sequence(text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX and int(text) < 2**63:
         return int(text)
-    raise DeviceError(
-        "seq must be a whole number from 0 on; count the device's readings", code="bad-sequence"
-    )
+    raise DeviceError("seq must be a whole number from 0 on; count the device's readings", code="bad-sequence")

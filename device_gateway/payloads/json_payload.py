@@ -82,9 +82,7 @@ def parse(payload: bytes) -> Parsed:
 def _split(payload: bytes) -> Parsed:
     start = payload.lstrip(b" \t\r\n")[:1]
     if not start:
-        return unusable(
-            payload, "empty-payload", "the payload is empty; send a reading or an array of readings"
-        )
+        return unusable(payload, "empty-payload", "the payload is empty; send a reading or an array of readings")
     if start == b"{":
         return Parsed(payload, [_part(payload, 0, len(payload))])
     return _array(payload)
@@ -105,9 +103,7 @@ def _quote_non_finite(payload: bytes) -> bytes:
 def _array(payload: bytes) -> Parsed:
     elements = _ARRAY.decode(payload)
     if not elements:
-        return unusable(
-            payload, "empty-payload", "the array is empty; send a reading or an array of readings"
-        )
+        return unusable(payload, "empty-payload", "the array is empty; send a reading or an array of readings")
     if len(elements) > ELEMENTS_MAX:
         return unusable(
             payload,
@@ -137,9 +133,7 @@ def _part(text: bytes, start: int, length: int) -> Sent | Unusable:
         if sequence is None:
             sequence = NO_SEQUENCE
         elif type(sequence) is not int or not 0 <= sequence <= _SEQUENCE_MAX:
-            raise DeviceError(
-                "seq must be a whole number from 0 on; count the device's readings", code="bad-sequence"
-            )
+            raise DeviceError("seq must be a whole number from 0 on; count the device's readings", code="bad-sequence")
         time = instant(element.at)
         now = None if element.now is None else instant(element.now)
     except DeviceError as error:
@@ -164,15 +158,11 @@ def _measure(metric: Any, unit: Any) -> _Measure:
     return _resolve(metric, unit)
 
 
-@lru_cache(
-    maxsize=512
-)  # metrics times units in use; failures are not kept, so a hostile sender can't fill it
+@lru_cache(maxsize=512)  # metrics times units in use; failures are not kept, so a hostile sender can't fill it
 def _resolve(metric: str, unit: str | None) -> _Measure:
     row = codes.metric(metric)
     if not row.ingestible:
-        raise UnknownMetric(
-            f"metric {metric} is calculated from others; send the readings that it comes from"
-        )
+        raise UnknownMetric(f"metric {metric} is calculated from others; send the readings that it comes from")
     boolean = row.shape == "boolean" or metric in _BOOLEAN_STATUS
     shape = "boolean" if boolean else "quantity" if row.shape == "device-status" else row.shape
     if unit is None and row.units != ("1",):
@@ -194,9 +184,7 @@ def _number(sent: Any) -> Value:
     if sent is None:
         return _UNKNOWN
     if type(sent) is str and sent.strip().lower() in _NON_FINITE_TEXTS:
-        raise Unrepresentable(
-            "the value is not a finite number; leave the reading out, or send null for a lost value"
-        )
+        raise Unrepresentable("the value is not a finite number; leave the reading out, or send null for a lost value")
     raise DeviceError("the value must be a number; send it without quotes", code="bad-value")
 
 

@@ -24,9 +24,7 @@ _MILLISECONDS_MAX = 10**15
 #: What a clock that was never set sends in place of a year.
 _YEAR_ZERO = Instant(-(10**21), 0)
 
-_BAD_TIME = (
-    "the time is not one that we read; send RFC 3339 with a zone (2026-01-31T08:30:00Z) or epoch milliseconds"
-)
+_BAD_TIME = "the time is not one that we read; send RFC 3339 with a zone (2026-01-31T08:30:00Z) or epoch milliseconds"
 
 
 def instant(sent: Any) -> Instant | None:

@@ -79,6 +79,4 @@ def _reading(stored: dict[str, Any]) -> ReadingRef:
 
 
 def _limits(stored: dict[str, Any]) -> Limits:
-    return Limits(
-        stored["metric"], stored["raise"], stored["clear"], stored["for"], stored["unit"], stored["source"]
-    )
+    return Limits(stored["metric"], stored["raise"], stored["clear"], stored["for"], stored["unit"], stored["source"])

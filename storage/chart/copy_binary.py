@@ -51,9 +51,7 @@ class BinaryRows:
         """The rows of a whole COPY as a structured array; raises InternalError for another layout."""
         body = memoryview(copied)[len(HEADER) : len(copied) - len(TRAILER)]
         if not copied.startswith(HEADER) or not copied.endswith(TRAILER) or len(body) % self._dtype.itemsize:
-            raise InternalError(
-                "COPY answered with another layout than the query should have: the schema does not fit"
-            )
+            raise InternalError("COPY answered with another layout than the query should have: the schema does not fit")
         rows = np.frombuffer(body, self._dtype)
         same = rows["#fields"] == len(self.columns)
         for name, length in self._lengths:
@@ -78,9 +76,7 @@ OBSERVATION = BinaryRows(
         **dict.fromkeys(("patient", "device", "gateway"), INT4),
         **dict.fromkeys(("metric", "unit", "values", "source"), INT2),
         "flags": INT4,
-        **dict.fromkeys(
-            ("measured_at", "received_at", "device_time_ns", "sequence", "clock_offset_us"), INT8
-        ),
+        **dict.fromkeys(("measured_at", "received_at", "device_time_ns", "sequence", "clock_offset_us"), INT8),
         "utc_offset_min": INT2,
         **_VALUES,
         **_DECIMALS,
@@ -126,6 +122,4 @@ def encode_chart(layout: BinaryRows, rows: Array) -> bytes:
     for place in _THREE:
         for field in ("value", "decimals", "absent"):
             special[f"{field}_{place}"] = rows[field][:, place - 1]
-    return layout.encode(
-        len(rows), {name: special[name] if name in special else rows[name] for name in layout.columns}
-    )
+    return layout.encode(len(rows), {name: special[name] if name in special else rows[name] for name in layout.columns})

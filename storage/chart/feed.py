@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, Error
 from psycopg import sql as compose
 from psycopg.rows import TupleRow, dict_row
 
@@ -58,7 +58,7 @@ def advance(
     of those transactions has ended, watchers are told once more, so what committed late isn't lost either.
     """
     if overflow:
-        return FeedState(xmax, {}, blind_until=xmax), set(), True
+        return FeedState(xmax, {}, blind_until=xmax if xmin < xmax else 0), set(), True
     rows = dict(seen)
     new = rows.keys() - state.remembered.keys()
     cursor = max(xmin, state.cursor)
@@ -105,6 +105,13 @@ class Follower:
         assert row is not None
         self._state = FeedState(row[0])
 
+    async def stop(self) -> None:
+        """Stops listening, so that the connection can serve others; closes it when it can't."""
+        try:
+            await self._connection.execute("UNLISTEN *")
+        except Error:
+            await self._connection.close()
+
     async def wait(self, timeout_s: float = POLL_S) -> None:
         """Returns after a notification (also one that came since the last wait), or after `timeout_s`."""
         async for _ in self._connection.notifies(timeout=timeout_s, stop_after=1):
@@ -125,9 +132,7 @@ class Follower:
             alerts = await cursor.fetchall()
         return self._take(snapshot, readings, alerts)
 
-    def _take(
-        self, snapshot: dict[str, Any], readings: list[dict[str, Any]], alerts: list[dict[str, Any]]
-    ) -> Batch:
+    def _take(self, snapshot: dict[str, Any], readings: list[dict[str, Any]], alerts: list[dict[str, Any]]) -> Batch:
         keyed = {("reading", row["id"], row["xid"]): row for row in readings}
         keyed |= {(row["kind"], row["key"], row["xid"]): row for row in alerts}
         self._state, new, resync = advance(

@@ -120,9 +120,7 @@ async def patient_page(
 
 async def patient_count(connection: Connection, scope: Scope, search: PatientSearch) -> int:
     """How many patients the search finds."""
-    return await _count(
-        connection, _composed("fhir_patient_count", "fhir_patient"), _patient_values(scope, search)
-    )
+    return await _count(connection, _composed("fhir_patient_count", "fhir_patient"), _patient_values(scope, search))
 
 
 async def device_page(
@@ -136,9 +134,7 @@ async def device_page(
 
 async def device_count(connection: Connection, scope: Scope, search: DeviceSearch) -> int:
     """How many devices the search finds."""
-    return await _count(
-        connection, _composed("fhir_device_count", "fhir_device"), _device_values(scope, search)
-    )
+    return await _count(connection, _composed("fhir_device_count", "fhir_device"), _device_values(scope, search))
 
 
 async def _count(connection: Connection, statement: LiteralString, values: dict[str, Any]) -> int:

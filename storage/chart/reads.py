@@ -33,9 +33,7 @@ async def devices(connection: Connection, wanted: Collection[str]) -> dict[str, 
         keys[device] = key
         if patient_key is not None:
             bindings.setdefault(device, []).append(Binding(patient_key, patient, from_us, to_us))
-    return {
-        device: DeviceRecord(key, device, tuple(bindings.get(device, ()))) for device, key in keys.items()
-    }
+    return {device: DeviceRecord(key, device, tuple(bindings.get(device, ()))) for device, key in keys.items()}
 
 
 async def contexts(connection: Connection, wanted: Collection[int]) -> dict[int, PatientContext]:
@@ -77,9 +75,7 @@ async def heads(connection: Connection, series: Collection[tuple[int, int]]) -> 
     """The head of each (device, metric) that has a row."""
     values = {"devices": [device for device, _ in series], "metrics": [metric for _, metric in series]}
     cursor = await connection.execute(sql("chart_heads"), values)
-    return {
-        (device, metric): Head(time, sequence) for device, metric, time, sequence in await cursor.fetchall()
-    }
+    return {(device, metric): Head(time, sequence) for device, metric, time, sequence in await cursor.fetchall()}
 
 
 async def known(connection: Connection, identities: Collection[IdentityKey]) -> dict[IdentityKey, Known]:

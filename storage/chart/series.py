@@ -88,18 +88,14 @@ def _components(part: _Part) -> tuple[int, ...]:
     return (0,) if part.parts == 1 else (1, 2, 3)
 
 
-async def _whole(
-    connection: AsyncConnection[TupleRow], part: _Part, values: dict[str, Any]
-) -> list[SeriesPoints]:
+async def _whole(connection: AsyncConnection[TupleRow], part: _Part, values: dict[str, Any]) -> list[SeriesPoints]:
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(sql("series_points"), values)
         rows = await cursor.fetchall()
     found = []
     for component in _components(part):
         place = max(component, 1)
-        points = [
-            (row["us"], None if row[f"absent_{place}"] else row[f"value_{place}"], row["flags"]) for row in rows
-        ]
+        points = [(row["us"], None if row[f"absent_{place}"] else row[f"value_{place}"], row["flags"]) for row in rows]
         # A part that the device never sends (a cuff without mean) is no series.
         if component == 0 or any(value is not None for _, value, _ in points):
             found.append(SeriesPoints(part.metric, component, part.device, part.unit, 0, points))
@@ -111,9 +107,7 @@ async def _thinned(
 ) -> SeriesPoints:
     slice_us = max(1, -(-(length // timedelta(microseconds=1)) // SLICES))
     async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(
-            sql("series_extremes"), {**values, "place": max(component, 1), "slice_us": slice_us}
-        )
+        await cursor.execute(sql("series_extremes"), {**values, "place": max(component, 1), "slice_us": slice_us})
         rows = await cursor.fetchall()
     points: list[tuple[int, float | None, int]] = []
     for row in rows:

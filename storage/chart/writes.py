@@ -11,6 +11,7 @@ from storage.chart.copy_binary import DEVICE_STATUS, OBSERVATION, BinaryRows, en
 from storage.connection import Connection
 from storage.journal.postgres import append_in
 from storage.sql import sql
+from storage.text import storable
 from vitals.events import AlertChange
 from vitals.ports.chart import Columns, Effects, Quarantined, ShardLost, ShardProgress
 
@@ -83,8 +84,3 @@ async def _alerts(connection: Connection, changes: Sequence[AlertChange], engine
     values = upsert_columns(changes)
     await connection.execute(sql("chart_upsert_alerts"), {**values, "engine_version": engine_version})
     await connection.execute(sql("chart_alert_changes"), change_columns(changes))
-
-
-def storable(text: str) -> str:
-    """Text without what PostgreSQL can't keep (NUL, lone surrogates); raw bytes stay as they came."""
-    return text.replace("\0", "\N{SYMBOL FOR NULL}").encode("utf-8", "replace").decode()

@@ -38,18 +38,14 @@ class PostgresLeases:
         values = {"want": list(want), "owner": self._owner, "lease_s": self._lease_s}
         async with database_faults(), self._link.use() as connection:
             cursor = await connection.execute(sql("lease_acquire"), values)
-            taken = {
-                shard: Lease(epoch, next_offset) for shard, epoch, next_offset in await cursor.fetchall()
-            }
+            taken = {shard: Lease(epoch, next_offset) for shard, epoch, next_offset in await cursor.fetchall()}
         self._epochs.update((shard, lease.epoch) for shard, lease in taken.items())
         return taken
 
     async def renew(self, held: Collection[int]) -> frozenset[int]:
         """Prolongs the leases and says which are still ours, under the epoch of our last acquisition."""
         async with database_faults(), self._link.use() as connection:
-            cursor = await connection.execute(
-                sql("lease_renew"), self._values(held) | {"lease_s": self._lease_s}
-            )
+            cursor = await connection.execute(sql("lease_renew"), self._values(held) | {"lease_s": self._lease_s})
             return frozenset(shard for (shard,) in await cursor.fetchall())
 
     async def release(self, held: Collection[int]) -> None:

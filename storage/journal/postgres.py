@@ -125,10 +125,7 @@ class PostgresJournal:
             connection.cursor(binary=True) as cursor,
         ):
             await cursor.execute(sql("journal_read"), values)
-            return [
-                JournalRecord(shard, offset, bytes(payload))
-                for shard, offset, payload in await cursor.fetchall()
-            ]
+            return [JournalRecord(shard, offset, bytes(payload)) for shard, offset, payload in await cursor.fetchall()]
 
     async def wait(self, timeout_s: float) -> None:
         """Returns when anybody may have appended since the last `wait`, or after `timeout_s`."""
@@ -155,9 +152,7 @@ class PostgresJournal:
         backoff_s = BACKOFF_FIRST_S
         while True:
             try:
-                async with await connect(
-                    self._dsn, application_name="vitalstream journal listen"
-                ) as connection:
+                async with await connect(self._dsn, application_name="vitalstream journal listen") as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
                     backoff_s = BACKOFF_FIRST_S
                     # Something may have come before we listened.
@@ -177,9 +172,5 @@ def _append_fault(error: psycopg.Error) -> VitalstreamError:
     if not surely_failed(error):
         return OutcomeUnknown(f"The journal's connection ended before its answer ({said}). Send it again.")
     if isinstance(error, psycopg.DataError | psycopg.IntegrityError | psycopg.ProgrammingError):
-        return InternalError(
-            f"The journal refuses a record ({said}): its shard isn't there, or the schema is old."
-        )
-    return NotDurable(
-        f"The journal could not keep the group ({said}). Send it again; check the database's disk."
-    )
+        return InternalError(f"The journal refuses a record ({said}): its shard isn't there, or the schema is old.")
+    return NotDurable(f"The journal could not keep the group ({said}). Send it again; check the database's disk.")

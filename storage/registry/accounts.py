@@ -45,7 +45,7 @@ class Actor:
 
     @property
     def scope(self) -> Scope:
-        """Whose data this actor may see: administrators the organisation, clinicians their team, patients themselves."""
+        """Whose data this actor sees: administrators the organisation, clinicians their team, patients themselves."""
         team = None if self.role == "administrator" else self.team
         return Scope(self.organisation, team, self.patient_key)
 
@@ -84,15 +84,15 @@ def readable_password() -> str:
     return "-".join(letters[i : i + 4] for i in range(0, 20, 4))
 
 
-async def add_user(
-    connection: AsyncConnection[TupleRow], name: str, role: str, patient: str | None = None
-) -> NewUser:
+async def add_user(connection: AsyncConnection[TupleRow], name: str, role: str, patient: str | None = None) -> NewUser:
     """Makes an account with a generated password. A patient's account needs the patient's logical id, others none.
 
     Raises OperatorError: `bad-name`, `bad-role`, `no-such-patient`, `user-exists`.
     """
     if not _NAME.fullmatch(name):
-        raise OperatorError("A user name has 1 to 64 letters, digits or any of . _ @ + -", code="bad-name")
+        raise OperatorError(
+            "A user name has 1 to 64 letters, digits or any of . _ @ + - and nothing else.", code="bad-name"
+        )
     patient_key = await _patient_of_role(connection, role, patient)
     password = readable_password()
     values = {
@@ -151,15 +151,11 @@ async def actor_of_token(connection: AsyncConnection[TupleRow], token: str, now:
     return None if row is None else actor_from(row)
 
 
-async def _patient_of_role(
-    connection: AsyncConnection[TupleRow], role: str, patient: str | None
-) -> int | None:
+async def _patient_of_role(connection: AsyncConnection[TupleRow], role: str, patient: str | None) -> int | None:
     if role not in ROLES:
         raise OperatorError(f"Role is one of {', '.join(ROLES)}.", code="bad-role")
     if (role == "patient") != (patient is not None):
-        raise OperatorError(
-            "The role patient needs the patient's id, and no other role takes one.", code="bad-role"
-        )
+        raise OperatorError("The role patient needs the patient's id, and no other role takes one.", code="bad-role")
     if patient is None:
         return None
     cursor = await connection.execute(sql("patient_key"), {"id": patient})

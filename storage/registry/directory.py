@@ -12,6 +12,7 @@ from typing import Any
 from storage.connection import Pool
 from storage.faults import database_faults
 from storage.sql import sql
+from storage.text import storable
 from vitals.ports.devices import DeviceAccount
 
 # The port's promise: a claim or a revocation holds within a second.
@@ -63,7 +64,7 @@ class PostgresDeviceDirectory:
         Raises PartnerError.
         """
         values = {
-            "device": None if device is None else _storable(device)[:DEVICE_CHARACTERS_MAX],
+            "device": None if device is None else storable(device)[:DEVICE_CHARACTERS_MAX],
             "reason": reason,
             "sample": sample[:SAMPLE_BYTES_MAX],
             "samples_max": SAMPLES_MAX,
@@ -75,13 +76,11 @@ class PostgresDeviceDirectory:
 
         Raises PartnerError.
         """
-        await self._execute(
-            "directory_presence", {"device": _storable(device), "online": online, "at_us": at_us}
-        )
+        await self._execute("directory_presence", {"device": storable(device), "online": online, "at_us": at_us})
 
     async def _look_up(self, device: str) -> tuple[bytes | None, DeviceAccount | None]:
         async with database_faults(), self._pool.connection() as connection:
-            cursor = await connection.execute(sql("directory_device"), {"device": _storable(device)})
+            cursor = await connection.execute(sql("directory_device"), {"device": storable(device)})
             row = await cursor.fetchone()
         if row is None:
             return None, None
@@ -91,8 +90,3 @@ class PostgresDeviceDirectory:
     async def _execute(self, query: str, values: dict[str, Any]) -> None:
         async with database_faults(), self._pool.connection() as connection:
             await connection.execute(sql(query), values)
-
-
-def _storable(text: str) -> str:
-    """What strangers call themselves, as text that PostgreSQL can compare; no id of ours is changed by it."""
-    return text.replace("\0", "\N{SYMBOL FOR NULL}").encode("utf-8", "replace").decode()

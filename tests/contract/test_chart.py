@@ -177,17 +177,13 @@ async def test_devices_come_with_all_their_bindings(world: World) -> None:
 async def test_contexts_hold_enrolments_and_targets(world: World) -> None:
     anna = world.keys.patient
     with psycopg.connect(world.dsn, autocommit=True) as connection:
-        connection.execute(
-            "INSERT INTO enrolment (patient, programme, author) VALUES (%s, 'copd', 'test')", [anna]
-        )
+        connection.execute("INSERT INTO enrolment (patient, programme, author) VALUES (%s, 'copd', 'test')", [anna])
         connection.execute(
             "INSERT INTO enrolment (patient, programme, since, until, author) "
             "VALUES (%s, 'diabetes', instant_of(%s), instant_of(%s), 'test')",
             [anna, NOON_US, NOON_US + 5],
         )
-        connection.execute(
-            "INSERT INTO spo2_target (patient, low, high, author) VALUES (%s, 88, 92, 'test')", [anna]
-        )
+        connection.execute("INSERT INTO spo2_target (patient, low, high, author) VALUES (%s, 88, 92, 'test')", [anna])
     async with world.chart.transaction() as unit:
         contexts = await unit.contexts([anna, 999])
     expected = PatientContext(
@@ -273,9 +269,7 @@ async def test_counts_add_up_over_groups(world: World) -> None:
     await world.write(effects([replace(progress(3, 1, 0, 5), duplicates=2, forwarded=1)]))
     await world.write(effects([replace(progress(3, 1, 1, 4), duplicates=1)]))
     with psycopg.connect(world.dsn) as connection:
-        row = connection.execute(
-            "SELECT next_offset, applied, duplicates, forwarded FROM shard WHERE shard = 3"
-        )
+        row = connection.execute("SELECT next_offset, applied, duplicates, forwarded FROM shard WHERE shard = 3")
         assert row.fetchone() == (2, 9, 3, 1)
 
 
@@ -318,9 +312,7 @@ async def test_alerts_come_back_as_they_were_said(world: World) -> None:
     assert set(around[anna].alerts) == {cleared.alert, merged.alert}
     assert set(after[anna].alerts) == {merged.alert}
     with psycopg.connect(world.dsn) as connection:
-        rows = connection.execute(
-            "SELECT change, because->>'metric' FROM alert_change ORDER BY key"
-        ).fetchall()
+        rows = connection.execute("SELECT change, because->>'metric' FROM alert_change ORDER BY key").fetchall()
     assert rows == [("opened", "spo2"), ("cleared", "spo2"), ("retracted", "spo2")]
 
 

@@ -32,9 +32,7 @@ async def test_an_unbound_device_has_its_own_id_as_shard_key_and_no_zone(directo
     assert await directory.account("free") == DeviceAccount("free", "free", None)
 
 
-@pytest.mark.parametrize(
-    ("device", "password"), [("bound", "wrong"), ("bound", ""), ("nobody", "secret"), ("", "")]
-)
+@pytest.mark.parametrize(("device", "password"), [("bound", "wrong"), ("bound", ""), ("nobody", "secret"), ("", "")])
 async def test_anything_else_does_not(directory: DeviceDirectory, device: str, password: str) -> None:
     assert await directory.authenticate(device, password) is None
 
@@ -49,9 +47,7 @@ async def test_a_revoked_device_is_unknown(directory: DeviceDirectory, fake: Fak
     assert await directory.authenticate("bound", "secret") is None
 
 
-async def test_a_registry_that_is_away_is_a_partners_fault(
-    directory: DeviceDirectory, fake: FakeDirectory
-) -> None:
+async def test_a_registry_that_is_away_is_a_partners_fault(directory: DeviceDirectory, fake: FakeDirectory) -> None:
     fake.away = True
     with pytest.raises(PartnerError):
         await directory.account("bound")

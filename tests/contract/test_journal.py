@@ -80,9 +80,7 @@ async def test_wait_returns_for_an_append_of_this_process(journal: PostgresJourn
     assert time.monotonic() - started < 1.0
 
 
-async def test_wait_returns_for_an_append_of_another_process(
-    any_database: str, journal: PostgresJournal
-) -> None:
+async def test_wait_returns_for_an_append_of_another_process(any_database: str, journal: PostgresJournal) -> None:
     await journal.wait(0.5)
     async with PostgresJournal(any_database) as other:
         await other.append({1: record(1)})

@@ -60,9 +60,7 @@ async def gateway(tls: ssl.SSLContext | None = None, connections_max: int = 100)
 
     intake = Intake(journal, "gw", now_us)
     running = asyncio.create_task(intake.run())
-    endpoint = Endpoint(
-        intake, directory, now_us, host="127.0.0.1", port=0, tls=tls, connections_max=connections_max
-    )
+    endpoint = Endpoint(intake, directory, now_us, host="127.0.0.1", port=0, tls=tls, connections_max=connections_max)
     await endpoint.start()
     try:
         yield Gateway(endpoint, intake, directory, journal)
@@ -103,7 +101,7 @@ class Paho:
         client.on_connect = lambda c, u, f, reason, p: self.connected.append(reason.value)
         client.on_disconnect = lambda c, u, f, reason, p: self.disconnected.append(reason.value)
         client.on_publish = lambda c, u, mid, reason, p: self.acknowledged.append((mid, reason.value))
-        client.on_message = lambda c, u, message: self.messages.append((message.topic, message.payload))
+        client.on_message = lambda c, u, message: self.messages.append((message.topic, bytes(message.payload)))
         client.on_subscribe = lambda c, u, m, reasons, p: self.granted.extend(r.value for r in reasons)
         if self.tls is not None:
             client.tls_set_context(self.tls)
@@ -152,7 +150,12 @@ class Bare:
         self.version = version
 
     def connect(
-        self, *, keep_alive_s: int = 60, will: tuple[str, bytes] | None = None, client_id: str = "bare", device: str = "dev"
+        self,
+        *,
+        keep_alive_s: int = 60,
+        will: tuple[str, bytes] | None = None,
+        client_id: str = "bare",
+        device: str = "dev",
     ) -> None:
         """CONNECT with user name, password and a clean start."""
         empty = b"\0" if self.version == 5 else b""

@@ -36,7 +36,7 @@ def routes(site: Site) -> Iterator[tuple[str, str]]:
 
 def _routes_of(route: object, prefix: str) -> Iterator[tuple[str, str]]:
     if isinstance(route, APIRoute):
-        for method in sorted(route.methods):
+        for method in sorted(route.methods or ()):
             yield method, prefix + route.path
         return
     inner = getattr(route, "original_router", None)
@@ -154,15 +154,17 @@ async def test_wrong_credentials_then_slow_down(site: Site, caplog: pytest.LogCa
 
 
 async def test_tries_sent_side_by_side_count_too(site: Site) -> None:
-    tries = [
-        site.client.post("/api/sign-in", json={"user": "nobody", "password": str(i)}) for i in range(10)
-    ]
+    tries = [site.client.post("/api/sign-in", json={"user": "nobody", "password": str(i)}) for i in range(10)]
     statuses = sorted([response.status_code for response in await asyncio.gather(*tries)])
     assert statuses == [401] * 5 + [429] * 5
 
 
 async def test_what_sign_in_cannot_read_is_not_echoed(site: Site) -> None:
-    for body in ({"user": "nurse", "password": ["s3cret"]}, {"password": "s3cret"}, {"user": "n", "password": "s3cret" * 99}):
+    for body in (
+        {"user": "nurse", "password": ["s3cret"]},
+        {"password": "s3cret"},
+        {"user": "n", "password": "s3cret" * 99},
+    ):
         response = await site.client.post("/api/sign-in", json=body)
         assert (response.status_code, response.json()["error"]["code"]) == (422, "bad-request")
         assert "s3cret" not in response.text
@@ -231,7 +233,12 @@ async def test_organisations_and_teams_do_not_see_each_other(site: Site) -> None
 
     assert await patients(nurse) == ["p-001"]
     assert await patients(await site.token()) == ["p-001", "p-003"]
-    for path in ("/api/patients/p-002", "/api/patients/p-003/series", f"/api/alerts/{foreign}", "/api/alerts?patient=p-003"):
+    for path in (
+        "/api/patients/p-002",
+        "/api/patients/p-003/series",
+        f"/api/alerts/{foreign}",
+        "/api/alerts?patient=p-003",
+    ):
         assert (await site.client.get(path)).status_code == 404, path
     response = await site.client.post(f"/api/alerts/{foreign}/acknowledge", headers=CSRF)
     assert response.status_code == 404

@@ -256,9 +256,7 @@ async def test_lists_of_alerts_by_state_and_in_pages(site: Site) -> None:
     assert found == [str(alert) for alert in expected["all"]]
 
 
-@pytest.mark.parametrize(
-    "query", ["state=nonsense", "limit=0", "limit=201", "limit=x", "after=nonsense", "after=MQoy"]
-)
+@pytest.mark.parametrize("query", ["state=nonsense", "limit=0", "limit=201", "limit=x", "after=nonsense", "after=MQoy"])
 async def test_lists_refuse_what_they_do_not_understand(site: Site, query: str) -> None:
     response = await site.client.get(f"/api/alerts?{query}")
     assert (response.status_code, response.json()["error"]["code"]) == (422, "bad-request")
@@ -302,9 +300,7 @@ async def test_an_acknowledgement_that_waits_for_anothers_commit_is_second(site:
     await site.patient()
     alert = site.alert()
     with psycopg.connect(site.dsn) as connection:
-        connection.execute(
-            "INSERT INTO alert_act (alert, act, actor) VALUES (%s, 'acknowledge', 'dr-first')", [alert]
-        )
+        connection.execute("INSERT INTO alert_act (alert, act, actor) VALUES (%s, 'acknowledge', 'dr-first')", [alert])
         waiting = asyncio.create_task(site.client.post(f"/api/alerts/{alert}/acknowledge"))
         await asyncio.sleep(0.3)
         assert not waiting.done()
@@ -365,7 +361,7 @@ async def test_long_trends_are_thinned_and_keep_every_spike(site: Site) -> None:
         """
         INSERT INTO observation SELECT (jsonb_populate_record(o, jsonb_build_object(
             'measured_at', now() - i * interval '8 seconds',
-            'value_1', CASE i WHEN 5000 THEN 199 WHEN 7001 THEN 31 ELSE 70 + i % 3 END))).*
+            'value_1', CASE i WHEN 5000 THEN 199 WHEN 7001 THEN 31 ELSE 70 + i %% 3 END))).*
         FROM observation o, generate_series(1, 10000) i WHERE o.id = %s
         """,
         [first],

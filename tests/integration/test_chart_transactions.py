@@ -57,9 +57,7 @@ async def test_partitions_are_made_while_others_read_the_chart(database_dsn: str
             PostgresChart(database_dsn, "test") as chart,
         ):
             await leases.acquire([0])
-            rows = np.concatenate(
-                [chart_row(NOON_US - month * 31 * 86_400 * SECOND_US) for month in range(6)]
-            )
+            rows = np.concatenate([chart_row(NOON_US - month * 31 * 86_400 * SECOND_US) for month in range(6)])
             async with asyncio.timeout(5), chart.transaction() as unit:
                 await unit.heads([(1, 1)])
                 await unit.write(Effects([ShardProgress(0, 1, 0, 0, 0, 0, 0)], rows, NO_ROWS))

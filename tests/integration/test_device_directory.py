@@ -83,13 +83,13 @@ async def test_the_cache_is_bounded(any_database: str, pool: Pool, monkeypatch: 
 async def test_a_database_that_is_away_is_a_partners_fault(any_database: str, pool: Pool) -> None:
     name = psycopg.conninfo.conninfo_to_dict(any_database)["dbname"]
     devices = PostgresDeviceDirectory(pool)
-    monkey = psycopg.conninfo.make_conninfo(any_database, dbname="postgres")
-    do(monkey, f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS false')
-    do(monkey, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+    maintenance = psycopg.conninfo.make_conninfo(any_database, dbname="postgres")
+    do(maintenance, f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS false')
+    do(maintenance, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
     pool._pool.timeout = 0.2
     with pytest.raises(DatabaseUnreachable):
         await devices.authenticate("cuff-1", "secret")
-    do(monkey, f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS true')
+    do(maintenance, f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS true')
 
 
 async def test_refusals_are_counted_for_ever_and_the_newest_kept(

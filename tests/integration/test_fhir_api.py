@@ -514,7 +514,5 @@ async def test_metadata_is_open_and_lists_what_the_routes_accept(site: Site) -> 
     for resource in statement["rest"][0]["resource"]:
         for parameter in resource["searchParam"]:
             value = {"date": "2026", "reference": "p-1"}.get(parameter["type"], "x")
-            found = await site.get(
-                f"/fhir/{resource['type']}?{parameter['name']}={value}", Prefer="handling=strict"
-            )
+            found = await site.get(f"/fhir/{resource['type']}?{parameter['name']}={value}", Prefer="handling=strict")
             assert found.status_code == 200, parameter

@@ -126,9 +126,7 @@ async def test_trimming_deletes_old_applied_records_only(database_dsn: str) -> N
             await journal.append({1: record(1), 2: record(1)})
         with psycopg.connect(database_dsn, autocommit=True) as connection:
             connection.execute("UPDATE shard SET next_offset = 2 WHERE shard = 1")
-            connection.execute(
-                "UPDATE journal_record SET appended_at = now() - interval '25 h' WHERE \"offset\" < 1"
-            )
+            connection.execute("UPDATE journal_record SET appended_at = now() - interval '25 h' WHERE \"offset\" < 1")
         assert await journal.trim() == 1
         read = await journal.read({1: 0, 2: 0}, 100_000)
         assert [(one.shard, one.offset) for one in read] == [(1, 1), (1, 2), (2, 0), (2, 1), (2, 2)]

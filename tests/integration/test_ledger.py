@@ -79,7 +79,7 @@ async def test_the_ledger_balances_at_every_moment(database_dsn: str) -> None:
         assert (end.pending, end.balanced, end.inconsistent) == (0, True, ())
         assert min(end.stored, end.duplicates, end.quarantined) > 0
         assert end.as_json()["balanced"] is True
-        assert await identities_charted_twice(connection) == 0
+        assert await identities_charted_twice(connection) == []
         await check_pages(connection, end.quarantined)
 
 
@@ -116,9 +116,9 @@ async def test_an_identity_that_moved_is_stored_once_and_one_charted_twice_is_fo
             await unit.write(Effects([ShardProgress(0, 1, 0, 0, 0, 0, 0)], rows, NO_ROWS))
     async with await connect(database_dsn, application_name="t") as connection:
         assert (await ledger(connection)).stored == 2
-        assert await identities_charted_twice(connection) == 1
+        assert await identities_charted_twice(connection) == [(1, 1, NOON_US * 1000, 0)]
         await connection.execute("UPDATE observation SET status = 2 WHERE patient = 1")
         assert (await ledger(connection)).stored == 1
-        assert await identities_charted_twice(connection) == 0
+        assert await identities_charted_twice(connection) == []
         await connection.execute("UPDATE observation SET status = 2")
         assert (await ledger(connection)).stored == 1

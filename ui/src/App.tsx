@@ -2,6 +2,7 @@ import { MantineProvider } from '@mantine/core'
 import { QueryClientProvider } from '@tanstack/react-query'
 import { queryClient, useMe } from './api/queries'
 import { Shell } from './components/shell/Shell'
+import { ErrorBoundary } from './components/states/ErrorBoundary'
 import { ErrorState } from './components/states/ErrorState'
 import { PageSkeleton } from './components/states/PageSkeleton'
 import { SignInPage } from './pages/SignInPage'
@@ -11,7 +12,9 @@ export function App() {
   return (
     <MantineProvider theme={theme} defaultColorScheme="auto">
       <QueryClientProvider client={queryClient}>
-        <Gate />
+        <ErrorBoundary>
+          <Gate />
+        </ErrorBoundary>
       </QueryClientProvider>
     </MantineProvider>
   )

@@ -28,9 +28,7 @@ class ResourceCapability:
     versioned: bool = False
 
 
-def capability_statement(
-    resources: Sequence[ResourceCapability], *, base: str, version: str, date: str
-) -> bytes:
+def capability_statement(resources: Sequence[ResourceCapability], *, base: str, version: str, date: str) -> bytes:
     """The statement as JSON. `base` is the FHIR root's URL, `version` the program's, `date` an ISO date."""
     statement = {
         "resourceType": "CapabilityStatement",

@@ -34,9 +34,7 @@ GATEWAY_DEFAULT: Final = "vitalstream"
 LINE_BYTES_MAX: Final = 64 * 1024
 
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
-_TIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d{0,9})?([Zz]|[+-]\d\d:[0-5]\d)?", re.ASCII
-)
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d{0,9})?([Zz]|[+-]\d\d:[0-5]\d)?", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SEQUENCE_MAX = 2**63 - 1  # the chart's bigint
 # 2262-04-11, where nanoseconds since 1970 end; the chart holds them in a bigint.

@@ -1,12 +1,12 @@
 """Observation: one text template per (metric, unit, simulated or not), split where it differs from row to row.
 
-A reading without marks costs one dictionary look-up and one formatted string; everything else (marks, absent values, converted
-units, hand-entered values, the Personal Health Device form) takes the longer way through `_assemble`.
+A reading without marks costs one dictionary look-up and one formatted string; everything else (marks, absent values,
+converted units, hand-entered values, the Personal Health Device form) takes the longer way through `_assemble`.
 
 How our own facts are written:
 
 - quality marks (`vitals.reading.Flag`): one extension `urn:vitalstream:flag` each (`valueCode` is the mark's name), one
-  note for people, and HL7's measurement-status interpretation where it has the word; TEST_DATA is `meta.security` HTEST;
+  note for people, HL7's measurement-status interpretation where it has the word; TEST_DATA is `meta.security` HTEST;
 - a unit that the profile refuses (kPa, m): the value converted, and the sent one in extension
   `urn:vitalstream:value-as-sent`;
 - the time: `effectiveDateTime` with the measurement's local offset, `issued` when the gateway received it.
@@ -93,8 +93,8 @@ _Value = tuple[float, int, int]
 def render_observation(row: ObservationRow) -> bytes:
     """The Observation as JSON. Raises InternalError for a row that no Observation can be made of."""
     (
-        id_, patient, device, metric, unit, source, flags, measured_us, offset, received_us, status, version, updated_us,
-        value_1, decimals_1, absent_1, value_2, decimals_2, absent_2, _, _, absent_3,
+        id_, patient, device, metric, unit, source, flags, measured_us, offset, received_us, status, version,
+        updated_us, value_1, decimals_1, absent_1, value_2, decimals_2, absent_2, _, _, absent_3,
     ) = row  # fmt: skip
     pieces = None if flags & ~_TEST or source or absent_1 else _quick_pieces(metric, unit, flags & _TEST)
     if pieces is None or (len(pieces) > _ONE_VALUE and (absent_2 or absent_3 != _NO_MEAN)):

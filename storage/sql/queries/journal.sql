@@ -26,7 +26,7 @@ WITH place AS (
     ) r
 )
 SELECT p.shard, p."offset", r.payload FROM place p
--- LIMIT keeps this a look-up for each place: a join would read every record once there are statistics of many.
+-- LIMIT keeps this a look-up for each place, whatever the statistics say.
 CROSS JOIN LATERAL (
     SELECT j.payload FROM journal_record j WHERE j.shard = p.shard AND j."offset" = p."offset" LIMIT 1
 ) r

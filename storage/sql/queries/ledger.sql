@@ -25,13 +25,13 @@ SELECT count(*) FROM quarantine WHERE state = 'open'
 SELECT coalesce(sum(count), 0)::bigint FROM refused_count
 
 -- name: identities_charted_twice
--- How many identities have more than one living Observation, or more than one row of device status: must be none.
-SELECT (SELECT count(*) FROM (
-            SELECT FROM observation WHERE status <> 2
-            GROUP BY device, metric, device_time_ns, sequence HAVING count(*) > 1) AS o)
-     + (SELECT count(*) FROM (
-            SELECT FROM device_status
-            GROUP BY device, metric, device_time_ns, sequence HAVING count(*) > 1) AS t)
+-- Identities with more than one living Observation, or more than one row of device status: there must be none.
+SELECT device, metric, device_time_ns, sequence FROM observation WHERE status <> 2
+GROUP BY device, metric, device_time_ns, sequence HAVING count(*) > 1
+UNION ALL
+SELECT device, metric, device_time_ns, sequence FROM device_status
+GROUP BY device, metric, device_time_ns, sequence HAVING count(*) > 1
+LIMIT %(limit)s
 
 -- name: quarantine_list
 -- Open rows, newest first, with the beginning of their raw bytes; `before` is the last key of the page before.

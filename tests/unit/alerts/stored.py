@@ -90,17 +90,13 @@ class Store:
         alerts = [
             a
             for a in self.alerts.values()
-            if a.patient == patient
-            and a.opened_us <= to_us
-            and (a.cleared_us is None or a.cleared_us >= from_us)
+            if a.patient == patient and a.opened_us <= to_us and (a.cleared_us is None or a.cleared_us >= from_us)
         ]
         if self._extends:
             from_us = min([from_us, *(a.readings[0].measured_us - lookback_us for a in alerts)])
         chosen = (self.samples["patient"] == patient) & (self.samples["measured_us"] >= from_us)
         chosen &= self.samples["measured_us"] <= to_us
-        return PatientHistory(
-            self.contexts[patient], from_us, to_us, self.samples[chosen][::-1], tuple(alerts)
-        )
+        return PatientHistory(self.contexts[patient], from_us, to_us, self.samples[chosen][::-1], tuple(alerts))
 
     def take(
         self, engine: AlertEngine, samples: Samples, now_us: int, patients: Iterable[int] = ()

@@ -72,9 +72,7 @@ def test_heart_rate(frame: str, rate: str, contact: Flag) -> None:
         (f"ff abf0 69f0 7ff0 {WHEN} 4800 ff 0000", ["17.1", "10.5", "12.7"], "kPa", "72", True),  # RFU bits
     ],
 )
-def test_blood_pressure(
-    frame: str, values: list[str | None], unit: str, pulse: str | None, timed: bool
-) -> None:
+def test_blood_pressure(frame: str, values: list[str | None], unit: str, pulse: str | None, timed: bool) -> None:
     decoded = decode("2a35", frame)
     expected: list[tuple[str, list[str | None], str]] = [("blood_pressure", values, unit)]
     if pulse is not None:
@@ -311,7 +309,9 @@ def test_every_shorter_frame_is_truncated_and_every_longer_one_has_trailing_byte
         assert caught.value.code == "trailing-bytes"
 
 
-@pytest.mark.parametrize(("frame", "code"), [("10 48 40", "truncated"), ("10 48", "truncated"), ("00 48 00", "trailing-bytes")])
+@pytest.mark.parametrize(
+    ("frame", "code"), [("10 48 40", "truncated"), ("10 48", "truncated"), ("00 48 00", "trailing-bytes")]
+)
 def test_heart_rate_lengths_around_rr_intervals(frame: str, code: str) -> None:
     with pytest.raises(DecodeError) as caught:
         decode("2a37", frame)

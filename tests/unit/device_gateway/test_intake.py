@@ -143,17 +143,18 @@ async def test_a_full_queue_says_so_and_calls_back_when_there_is_room(monkeypatc
     journal, sink, called = MemoryJournal(), Sink(), asyncio.Event()
     journal.gate.clear()
     async with running(journal) as intake:
-        submit(intake, rate(), sink, 0)
-        assert not intake.full
-        for number in range(1, 4):
+        full: list[bool] = []
+        for number in range(4):
             submit(intake, rate(), sink, number)
-        assert intake.full
+            full.append(intake.full)
+        assert full == [False, False, True, True]
         intake.when_free(called.set)
         assert not await intake.drain(0.05)
         assert not called.is_set()
         journal.gate.set()
         await asyncio.wait_for(called.wait(), 5)
-        assert not intake.full
+        full.append(intake.full)
+    assert full[-1] is False
     assert len(journal.rows) == 4
 
 

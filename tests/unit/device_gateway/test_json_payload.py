@@ -35,7 +35,15 @@ def quantity(value: str) -> str:
 
 @pytest.mark.parametrize(
     ("sent", "text"),
-    [("36.60", "36.60"), ("36.6", "36.6"), ("37", "37"), ("3.66e1", "36.6"), ("0", "0"), ("-1.50", "-1.50"), ("1E2", "100")],
+    [
+        ("36.60", "36.60"),
+        ("36.6", "36.6"),
+        ("37", "37"),
+        ("3.66e1", "36.6"),
+        ("0", "0"),
+        ("-1.50", "-1.50"),
+        ("1E2", "100"),
+    ],
 )
 def test_digits_are_kept_as_sent(sent: str, text: str) -> None:
     assert one(quantity(sent)).values[0].text == text
@@ -230,9 +238,11 @@ def test_improbable_values_are_flagged_and_never_refused(metric: str, value: str
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["metric", "value", "unit", "at", "seq", "now", "systolic", "diastolic"]), inner, max_size=6
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["metric", "value", "unit", "at", "seq", "now", "systolic", "diastolic"]), inner, max_size=6
+        )
     ),
     max_leaves=12,
 )

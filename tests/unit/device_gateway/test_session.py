@@ -26,7 +26,6 @@ from device_gateway.mqtt.session import (
     Refuse,
     Send,
     Session,
-    Skip,
     Status,
     Take,
 )
@@ -162,7 +161,15 @@ def test_quality_0_is_accounted_for_and_not_acknowledged() -> None:
 
 
 @pytest.mark.parametrize(
-    "topic", ["vitalstream/v1/other/readings", "vitalstream/v1/dev", "vitalstream/v1/devil/readings", "x", OWN + "ack", OWN + "cmd"]
+    "topic",
+    [
+        "vitalstream/v1/other/readings",
+        "vitalstream/v1/dev",
+        "vitalstream/v1/devil/readings",
+        "x",
+        OWN + "ack",
+        OWN + "cmd",
+    ],
 )
 def test_a_foreign_topic_is_refused_visibly(topic: str) -> None:
     session = opened(V5)
@@ -176,23 +183,22 @@ def test_a_foreign_topic_is_refused_visibly(topic: str) -> None:
     assert old.phase is Phase.CLOSED
 
 
-def test_an_oversized_message_is_refused_skipped_and_the_connection_stays() -> None:
+def test_an_oversized_message_ends_the_connection_with_a_reason() -> None:
     session = opened(V5)
-    actions = session.receive(Oversized(OWN + "readings", 1, 9, 10_000_000, b"x", 500))
-    assert kinds(actions) == [Refuse, Send, Skip]
-    assert sent(actions)[2:5] == bytes.fromhex("0009 95")
-    assert kinds(opened(V311).receive(Oversized(OWN + "readings", 1, 9, 10_000_000, b"x", 500))) == [Refuse, Close]
+    refusal, goodbye, _ = session.receive(Oversized(10_000_000, b"x"))
+    assert refusal == Refuse("payload-too-large", b"x")
+    assert isinstance(goodbye, Send)
+    assert (goodbye.data[0], goodbye.data[2]) == (0xE0, 0x95)
+    assert kinds(opened(V311).receive(Oversized(10_000_000, b"x"))) == [Refuse, Close]
 
 
-def test_the_highest_durable_sequence_is_told_once_subscribed() -> None:
+def test_the_highest_durable_sequence_is_told_to_who_subscribed() -> None:
     session = opened(V311)
-    first, second, third = take(session, 1), take(session, 2), take(session, 3)
-    first.receipt.sequence, second.receipt.sequence, third.receipt.sequence = 5, 9, 7
-    session.durable([first.receipt])
+    assert session.sequence(5) == b""
     session.receive(Subscribe(4, (OWN + "ack",)))
-    told = b"\x30\x1f\x00\x16vitalstream/v1/dev/ack" + b'{"seq":9}'
-    assert session.durable([second.receipt]) == bytes.fromhex("40020002") + told.replace(b"\x30\x1f", b"\x30\x21")
-    assert session.durable([third.receipt]) == bytes.fromhex("40020003")
+    assert session.sequence(9) == b"\x30\x21\x00\x16vitalstream/v1/dev/ack" + b'{"seq":9}'
+    session.receive(Unsubscribe(5, (OWN + "ack",)))
+    assert session.sequence(10) == b""
 
 
 def test_only_own_answers_can_be_subscribed() -> None:

@@ -27,7 +27,9 @@ def sent_at(text: str, offset_min: int | None = 0) -> Instant:
     return Instant(us(text) * 1000, offset_min)
 
 
-@pytest.mark.parametrize("text", ["2026-03-10T11:59:00", "2026-03-03T12:00:00", "2001-01-01T00:00:00", "2026-03-10T12:02:00"])
+@pytest.mark.parametrize(
+    "text", ["2026-03-10T11:59:00", "2026-03-03T12:00:00", "2001-01-01T00:00:00", "2026-03-10T12:02:00"]
+)
 def test_a_past_time_is_believed_as_sent(text: str) -> None:
     repaired = repair(sent_at(text, 60), RECEIVED_US, "Europe/Berlin")
     assert repaired.measured_us == repaired.earliest_us == repaired.latest_us == us(text)
@@ -103,9 +105,7 @@ def test_a_clock_within_two_minutes_is_right() -> None:
 
 
 def test_a_time_after_the_devices_own_now_is_replaced() -> None:
-    repaired = repair(
-        sent_at("2030-01-05T00:00:00"), RECEIVED_US, None, device_now_us=us("2030-01-01T00:00:00")
-    )
+    repaired = repair(sent_at("2030-01-05T00:00:00"), RECEIVED_US, None, device_now_us=us("2030-01-01T00:00:00"))
     assert (repaired.measured_us, repaired.offset_us, repaired.earliest_us) == (RECEIVED_US, 0, SINCE_EVER)
     assert Flag(repaired.flags) == Flag.CLOCK_AHEAD
 

@@ -32,9 +32,7 @@ def test_what_may_pass_is_worth_another_try(kind: type[psycopg.Error]) -> None:
     assert fault.code == DatabaseTrouble.code == "database"
 
 
-@pytest.mark.parametrize(
-    "kind", [errors.NumericValueOutOfRange, errors.NotNullViolation, errors.ForeignKeyViolation]
-)
+@pytest.mark.parametrize("kind", [errors.NumericValueOutOfRange, errors.NotNullViolation, errors.ForeignKeyViolation])
 def test_rows_that_are_refused_every_time_are_poison(kind: type[psycopg.Error]) -> None:
     assert isinstance(typed(kind("server's words")), Poisoned)
 

@@ -41,13 +41,14 @@ export interface AlertReading {
   measured_at: string
 }
 
+/** What a rule kind has no use for may be missing: silence has no metric, a score no duration. */
 export interface AlertLimits {
-  metric: string
-  raise: string
-  clear: string | null
-  for: string | null
-  unit: string
-  source: string
+  metric?: string | null
+  raise?: string | null
+  clear?: string | null
+  for?: string | null
+  unit?: string | null
+  source?: string | null
 }
 
 export interface AlertUpdate {

@@ -53,7 +53,7 @@ export function PatientPage({ id }: { id: string }) {
     <>
       <PatientHeader person={person} />
       <AlertStrip alerts={open} zone={person.zone} />
-      <VitalTiles row={row} onRaw={setObservation} />
+      <VitalTiles row={row} alerts={open} onRaw={setObservation} />
       <Suspense fallback={<Skeleton height={480} />}>
         <Trends patient={id} zone={person.zone} alerts={alerts} />
       </Suspense>

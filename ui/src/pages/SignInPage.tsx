@@ -57,7 +57,7 @@ export function SignInPage() {
             onChange={(event) => { setPassword(event.currentTarget.value) }}
           />
           <p className={styles.error} role="status">{signIn.error?.message}</p>
-          <Button type="submit" size="md" fullWidth loading={signIn.isPending}>
+          <Button type="submit" size="md" h={44} fullWidth loading={signIn.isPending}>
             Sign in
           </Button>
         </form>

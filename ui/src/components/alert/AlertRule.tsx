@@ -3,23 +3,28 @@ import { durationText, limitText, priorityWord, unitText } from '../../format/fo
 import styles from './AlertParts.module.css'
 import { metricText } from './metricText'
 
+/** A comparison gets its unit; a limit that is written in words already says it. */
+function withUnit(limit: string | null | undefined, unit: string | null | undefined): string | null {
+  if (!limit) return null
+  return /^[<>]=?\s*[\d.]+$/.test(limit) ? `${limitText(limit)} ${unitText(unit ?? '')}` : limit
+}
+
 /** Which rule spoke, and the limits it used at the time. */
 export function AlertRule({ alert }: { alert: Alert }) {
   const { limits } = alert
-  const unit = unitText(limits.unit)
-  const facts: [string, string | null][] = [
+  const facts: [string, string | null | undefined][] = [
     ['Rule', alert.rule],
     ['Version', String(alert.version)],
     ['Priority', priorityWord[alert.priority]],
-    ['Watches', metricText(limits.metric)],
-    ['Raises at', `${limitText(limits.raise)} ${unit}`],
-    ['For at least', limits.for === null ? null : durationText(limits.for)],
-    ['Clears at', limits.clear === null ? null : `${limitText(limits.clear)} ${unit}`],
+    ['Watches', limits.metric && metricText(limits.metric)],
+    ['Raises at', withUnit(limits.raise, limits.unit)],
+    ['For at least', limits.for && durationText(limits.for)],
+    ['Clears at', withUnit(limits.clear, limits.unit)],
     ['Source', limits.source],
   ]
   return (
     <dl className={styles.facts}>
-      {facts.map(([name, value]) => value !== null && value !== '' && (
+      {facts.map(([name, value]) => value && (
         <div key={name}>
           <dt>{name}</dt>
           <dd>{value}</dd>

@@ -1,9 +1,16 @@
-import type { Row } from '../../api/types'
-import { tintOf } from '../worklist/emphasis'
+import type { Alert, Row } from '../../api/types'
+import { emphasis } from '../worklist/emphasis'
 import { VitalTile } from './VitalTile'
 import styles from './VitalTiles.module.css'
 
-export function VitalTiles({ row, onRaw }: { row: Row; onRaw: (observation: string) => void }) {
+interface Props {
+  row: Row
+  /** Open ones, worst first. */
+  alerts: Alert[]
+  onRaw: (observation: string) => void
+}
+
+export function VitalTiles({ row, alerts, onRaw }: Props) {
   return (
     <section className={styles.tiles} aria-label="Newest values">
       {row.vitals.map((tile) => (
@@ -11,7 +18,7 @@ export function VitalTiles({ row, onRaw }: { row: Row; onRaw: (observation: stri
           key={tile.metric}
           tile={tile}
           zone={row.zone}
-          tint={row.alert === null ? undefined : tintOf(row.alert, tile)}
+          tint={emphasis(alerts, tile)}
           onRaw={onRaw}
         />
       ))}

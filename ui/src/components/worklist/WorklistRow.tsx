@@ -1,71 +1,33 @@
-import { memo } from 'react'
-import { Link, useLocation } from 'wouter'
+import { memo, useRef } from 'react'
+import { useLocation } from 'wouter'
 import type { Row } from '../../api/types'
-import { clockText, personText, programmesText } from '../../format/format'
-import { useTicking } from '../../live/hooks'
-import { Measured } from '../Measured'
-import { PriorityMark } from '../PriorityMark'
-import { LastHeard } from './LastHeard'
-import { emphasis } from './emphasis'
+import { RowCells } from './RowCells'
+import { useSkipped } from './useSkipped'
 import styles from './Worklist.module.css'
 
+/** One patient. The name is the link for keyboard and screen reader; a click anywhere else on the row is a convenience. */
 export const WorklistRow = memo(function WorklistRow({ row, index }: { row: Row; index: number }) {
   const [, go] = useLocation()
+  const element = useRef<HTMLTableRowElement>(null)
+  const skipped = useSkipped(element)
   const { alert } = row
   const href = `/patients/${encodeURIComponent(row.patient)}`
-  const open = alert !== null && alert.acknowledged_by === null
-  const name = row.name ?? row.patient
   return (
-    // The name is the row's link for keyboard and screen reader; a click anywhere else on the row is a convenience.
     <tr
+      ref={element}
       role="row"
       aria-rowindex={index}
       className={styles.row}
       data-testid={`row-${row.patient}`}
       data-priority={alert?.priority}
-      data-open={open}
+      data-open={alert !== null && alert.acknowledged_by === null}
       data-bucket={row.bucket}
       onClick={(event) => {
         const onLink = event.target instanceof Element && event.target.closest('a') !== null
         if (!onLink && window.getSelection()?.isCollapsed !== false) go(href)
       }}
     >
-      <td role="cell" className={styles.mark}>
-        {alert !== null && <PriorityMark priority={alert.priority} flashing={open && alert.condition === 'active'} quiet={!open} />}
-        {alert === null && row.bucket === 'no_data' && <span className={styles.noData}>No data</span>}
-      </td>
-      <th role="rowheader" scope="row" className={styles.patient}>
-        <Link href={href} className={styles.name} data-row-link>
-          {name}
-        </Link>
-        <span className={styles.person}>{personText(row)}</span>
-        <span className={styles.detail}>
-          {row.identifier !== null && <span title={row.identifier.system}>{row.identifier.value}</span>}
-          <span>{programmesText(row.programmes)}</span>
-          <span className={styles.zone}>
-            {row.zone} <LocalClock zone={row.zone} />
-          </span>
-        </span>
-      </th>
-      <td role="cell" className={styles.why}>
-        <span className={styles.reason}>{row.why}</span>
-        {alert?.acknowledged_by && <span className={styles.detail}>Acknowledged by {alert.acknowledged_by}</span>}
-        {row.alert_count > 1 && <span className={styles.detail}>and {row.alert_count - 1} more</span>}
-      </td>
-      {row.vitals.map((tile) => (
-        <td role="cell" key={tile.metric} className={styles.vital} data-emphasis={emphasis(row, tile)}>
-          <span className={styles.label}>{tile.label}</span>
-          <Measured tile={tile} zone={row.zone} />
-        </td>
-      ))}
-      <td role="cell" className={styles.last}>
-        <span className={styles.label}>Received </span>
-        <LastHeard at={row.last_received_at} zone={row.zone} />
-      </td>
+      <RowCells row={row} href={href} skipped={skipped} />
     </tr>
   )
 })
-
-function LocalClock({ zone }: { zone: string }) {
-  return <>{useTicking((ms) => clockText(ms, zone))}</>
-}
