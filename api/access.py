@@ -1,4 +1,4 @@
-"""The two doors to patient data: `guard` decides who may come in, `access` is a transaction that ends in an audit row."""
+"""The doors to patient data: `guard` decides who may come in, `access` is a transaction that ends in an audit row."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class _Server(uvicorn.Server):
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises PortTaken, or OperatorError for an address that isn't ours."""
+    """A listening socket; port 0 takes a free one. Raises PortTaken, also for an address that is not ours."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:

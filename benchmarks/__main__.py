@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from benchmarks.harness import ROUNDS, Result, Row, Spread, measure, write_results
+from benchmarks.harness import ROUNDS, Result, Row, Skipped, Spread, measure, write_results
 
 HERE = Path(__file__).parent
 LATEST = HERE / "results" / "latest.json"
@@ -53,7 +53,11 @@ def _run(rows: list[Row], rounds: int) -> list[Result]:
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         for row in rows:
             task = progress.add_task(row.name, total=3 * rounds)
-            results.append(measure(row, rounds, after_run=lambda task=task: progress.advance(task)))  # type: ignore[misc]
+            try:
+                results.append(measure(row, rounds, after_run=lambda task=task: progress.advance(task)))  # type: ignore[misc]
+            except Skipped as missing:
+                progress.remove_task(task)
+                console.print(f"{row.name} left out: {missing}")
     return results
 
 

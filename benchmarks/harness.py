@@ -25,6 +25,10 @@ _Running = AbstractContextManager[Callable[[], float]]
 Case = Callable[[], _Running]
 
 
+class Skipped(Exception):
+    """A row can't run on this machine; the text says what is missing and how to get it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of the table. `fsync_in` is the folder whose disk the figures depend on, where they do."""

@@ -1,8 +1,8 @@
 """A bounded QoS 1 load on loopback, in a process of its own: `python -m benchmarks.mqtt_load` with a job on stdin.
 
 Job (JSON): `port`, `messages` a connection, `devices` as [[id, password], ...]; one connection a device. Every message
-is one reading, about 80 bytes. Prints `ready` when all are connected, starts on a further line of input, and prints the
-seconds from the first publish to the last PUBACK. MQTT 3.1.1, written by hand so that the load costs little.
+is one reading, about 80 bytes. Prints `ready` when all are connected, starts on a further line of input, and prints
+`done` after the last PUBACK. MQTT 3.1.1, written by hand so that the load costs little.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import struct
 import sys
 import time
+from functools import partial
 
 #: Unacknowledged messages a connection; MQTT 5's usual receive maximum is far above, real devices are below.
 WINDOW = 100
@@ -56,14 +57,20 @@ class _Connection(asyncio.Protocol):
         self._next = 0
         self._acknowledged = 0
         self._buffer = b""
-        self.connected = asyncio.Event()
-        self.done = asyncio.Event()
         self._transport: asyncio.Transport | None = None
+        loop = asyncio.get_running_loop()
+        self.connected: asyncio.Future[None] = loop.create_future()
+        self.done: asyncio.Future[None] = loop.create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         transport.write(self._hello)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for waited in (self.connected, self.done):
+            if not waited.done():
+                waited.set_exception(ConnectionError("the server closed the connection"))
 
     def data_received(self, data: bytes) -> None:
         data = self._buffer + data
@@ -73,49 +80,39 @@ class _Connection(asyncio.Protocol):
             if first == _PUBACK:
                 self._acknowledged += 1
             else:
-                self.connected.set()
+                self.connected.set_result(None)  # a server that refuses us closes as well
         if self._acknowledged == len(self._packets):
-            self.done.set()
-        elif self.connected.is_set():
+            self.done.set_result(None)
+        elif self._acknowledged:
             self.pump()
 
     def pump(self) -> None:
+        """Publishes what the window allows."""
         last = min(len(self._packets), self._acknowledged + WINDOW)
-        if self._transport is not None and last > self._next and self._started:
+        if self._transport is not None and last > self._next:
             self._transport.write(b"".join(self._packets[self._next : last]))
             self._next = last
 
-    _started = False
 
-    def start(self) -> None:
-        self._started = True
-        self.pump()
-
-
-async def _run(job: dict[str, object]) -> float:
+async def _run(port: int, messages: int, devices: list[tuple[str, str]]) -> None:
     loop = asyncio.get_running_loop()
     base_ms = time.time_ns() // 1_000_000 - 3_600_000
     connections = []
-    for device, password in job["devices"]:  # type: ignore[attr-defined]
-        packets = publishes(device, int(str(job["messages"])), base_ms)
-        _, one = await loop.create_connection(
-            lambda device=device, password=password, packets=packets: _Connection(device, password, packets),  # type: ignore[misc]
-            "127.0.0.1",
-            int(str(job["port"])),
-        )
-        connections.append(one)
-    for one in connections:
-        await one.connected.wait()
-    print("ready", flush=True)  # noqa: T201 - its protocol with the parent
-    await loop.run_in_executor(None, sys.stdin.readline)
-    began = time.perf_counter()
-    for one in connections:
-        one.start()
     async with asyncio.timeout(_LIMIT_S):
+        for device, password in devices:
+            packets = publishes(device, messages, base_ms)
+            make = partial(_Connection, device, password, packets)
+            _, one = await loop.create_connection(make, "127.0.0.1", port)
+            await one.connected
+            connections.append(one)
+        print("ready", flush=True)
+        await loop.run_in_executor(None, sys.stdin.readline)
         for one in connections:
-            await one.done.wait()
-    return time.perf_counter() - began
+            one.pump()
+        for one in connections:
+            await one.done
+    print("done", flush=True)
 
 
 if __name__ == "__main__":
-    print(asyncio.run(_run(json.loads(sys.stdin.readline()))), flush=True)  # noqa: T201 - its answer
+    asyncio.run(_run(**json.loads(sys.stdin.readline())))

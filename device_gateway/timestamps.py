@@ -19,10 +19,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from vitals.reading import NONE, Flag
-
-#: Lower end of a window that has none: a replaced time says nothing about how long ago it was.
-SINCE_EVER: Final = 0
+from vitals.reading import NONE, SINCE_EVER, Flag
 
 #: How far a clock may be off before it counts as wrong: well above network delay and a minute hand's
 #: rounding.

@@ -11,6 +11,7 @@ from streams.group import Columns, Ints, Mask
 from vitals import codes
 from vitals.identity import shard_of
 from vitals.ports.chart import DeviceRecord
+from vitals.reading import SINCE_EVER
 
 _STATUS_METRICS = np.array([m.number for m in codes.table().values() if m.shape == "device-status"])
 
@@ -48,7 +49,8 @@ def attribute(
 ) -> Attribution:
     """Finds device and patient of every `good` row.
 
-    A row is attributed only if every instant in [earliest_us, latest_us] lies inside one binding (invariant 8).
+    A row is attributed only if every instant in [earliest_us, latest_us] lies inside one binding, or if the device never
+    had another and was bound at receipt.
     """
     count = len(columns)
     device = np.zeros(count, np.int64)
@@ -67,8 +69,12 @@ def attribute(
             continue
         device[rows] = known.key
         inside = np.zeros(count, np.bool_)
+        # Of a time that was replaced nothing is known but that it lies before receipt: it is one patient's if no other
+        # ever had the device. A wrong clock alone must not quarantine.
+        forever = (columns["earliest_us"] == SINCE_EVER) & (len(known.bindings) == 1)
+        last = columns["latest_us"]
         for binding in known.bindings:
-            first, last = columns["earliest_us"], columns["latest_us"]
+            first = np.where(forever, last, columns["earliest_us"])
             mine = rows & (first >= binding.from_us) & (last < binding.to_us)
             inside |= rows & (columns["measured_us"] >= binding.from_us) & (columns["measured_us"] < binding.to_us)
             patient[mine] = binding.patient_key

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from streams.group import Columns, Ints
-from vitals import codes, units
+from vitals import codes
 from vitals.events import SAMPLE, Samples
 from vitals.ports.chart import OBSERVATION
 from vitals.reading import Absent, Flag
+from vitals.samples import convert_values
 
 _COPIED = (
     "metric",
@@ -70,16 +71,6 @@ def observations(
     return out
 
 
-def _converted(number: int, unit: Ints, value: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
-    """Converts `value` in place to the metric's first unit."""
-    target = codes.by_number()[number].units[0]
-    for code in np.unique(unit).tolist():
-        factor, offset = units.scale(units.by_number(code).code, target)
-        if factor != 1 or offset != 0:
-            where = unit == code
-            value[where] = np.round(value[where] * float(factor) + float(offset), 9)
-
-
 def samples(charted: Columns) -> Samples:
     """What rules look at: one sample a present value, a blood pressure up to three (components 1 to 3)."""
     parts = []
@@ -92,15 +83,10 @@ def samples(charted: Columns) -> Samples:
         part["decimals"] = rows["decimals"][:, place]
         part["sent"] = rows["value"][:, place]
         part["observation"] = rows["id"]
-        value = rows["value"][:, place].copy()
-        for number in np.unique(rows["metric"]).tolist():
-            where = rows["metric"] == number
-            converted = value[where]
-            _converted(number, rows["unit"][where], converted)
-            value[where] = converted
-        part["value"] = value
         parts.append(part)
-    return np.concatenate(parts)
+    result = np.concatenate(parts)
+    convert_values(result)
+    return result
 
 
 def too_late(rows: Columns, lateness_us: int) -> None:

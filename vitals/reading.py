@@ -15,6 +15,9 @@ SIGNIFICANT_DIGITS_MAX = 15
 #: "No device time" and "no sequence" in columns that must not be null.
 NONE = -(2**63)
 
+#: `earliest_us` of a reading whose device time was replaced: it may have been measured at any time before receipt.
+SINCE_EVER = 0
+
 
 class Absent(IntEnum):
     """Why a value is missing; FHIR's data-absent-reason codes are the names in kebab-case.

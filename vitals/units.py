@@ -115,7 +115,7 @@ def scale(source: str, target: str) -> tuple[Fraction, Fraction]:
 
 
 #: Digits kept after the binary conversion of a float: enough for every device, few enough to drop its rounding noise.
-_CONVERTED_DIGITS = 9
+CONVERTED_DIGITS = 9
 
 
 def convert(value: float, source: str, target: str) -> float:
@@ -123,4 +123,4 @@ def convert(value: float, source: str, target: str) -> float:
     factor, offset = scale(source, target)
     if factor == 1 and offset == 0:
         return value
-    return round(value * float(factor) + float(offset), _CONVERTED_DIGITS)
+    return round(value * float(factor) + float(offset), CONVERTED_DIGITS)

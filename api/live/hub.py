@@ -237,7 +237,7 @@ class Hub:
                 picture.put(await states_of(connection, picture.scope, new, [patient.key for patient in new]))
 
     def _has_news(self) -> bool:
-        return any(picture.has_news for picture in self._pictures.values())
+        return any(picture.has_news() for picture in self._pictures.values())
 
     def _tell_vitals(self) -> None:
         at_us = now_us(self._now())

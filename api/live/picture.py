@@ -56,7 +56,6 @@ class Picture:
     def __contains__(self, patient: int) -> bool:
         return patient in self._states
 
-    @property
     def has_news(self) -> bool:
         """Whether `render` has something to do."""
         return bool(self._dirty)

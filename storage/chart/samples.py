@@ -7,12 +7,9 @@ from typing import Any
 import numpy as np
 
 from storage.chart.copy_binary import EPOCH_US
-from vitals import codes, units
 from vitals.events import SAMPLE, Samples
 from vitals.reading import Absent
-
-# Decimal places kept after a conversion; the same as in `vitals.units.convert`.
-_CONVERTED_DIGITS = 9
+from vitals.samples import convert_values
 
 
 def samples_of(rows: np.ndarray[Any, np.dtype[np.void]]) -> Samples:
@@ -29,20 +26,7 @@ def samples_of(rows: np.ndarray[Any, np.dtype[np.void]]) -> Samples:
         part["received_us"] = used["received_at"] + EPOCH_US
         part["sent"] = used[f"value_{place}"]
         part["observation"] = used["id"]
-        part["value"] = part["sent"]
         parts.append(part)
     samples = np.concatenate(parts)
-    _convert(samples)
+    convert_values(samples)
     return samples
-
-
-def _convert(samples: Samples) -> None:
-    """Brings `value` into the first unit of each metric, in place."""
-    pairs = samples["metric"].astype(np.int64) << 16 | samples["unit"]  # both are 16 bits wide
-    for pair in np.unique(pairs).tolist():
-        metric, unit = codes.by_number()[pair >> 16], units.by_number(pair & 0xFFFF)
-        factor, offset = units.scale(unit.code, metric.units[0])
-        if factor != 1 or offset != 0:
-            rows = pairs == pair
-            converted = samples["sent"][rows] * float(factor) + float(offset)
-            samples["value"][rows] = np.round(converted, _CONVERTED_DIGITS)

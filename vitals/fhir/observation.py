@@ -133,13 +133,12 @@ def _quick_pieces(metric_number: int, unit_number: int, test: int) -> tuple[str,
     unit = units.by_number(unit_number).code
     if metric.shape not in ("quantity", "blood_pressure") or _profile_unit(metric, unit) != unit:
         return None
-    head = _HOLE.join(_head_pieces(metric, Form(test=bool(test))))
-    quantity = _with_number(_quantity(metric, unit), _HOLE)
+    head = _HOLE.join(_head_pieces(metric_number, Form(test=bool(test))))
+    quantity = _HOLE.join(_quantity_pieces(metric_number, unit))
     if metric.shape == "quantity":
         return tuple(f'{head},"valueQuantity":{quantity}}}'.split(_HOLE))
     parts = (
-        f'{{"code":{_json(_concept(codings.component_codings(c)))},"valueQuantity":{quantity}}}'
-        for c in metric.components[:2]
+        f'{{"code":{_component_code(metric_number, place, False)},"valueQuantity":{quantity}}}' for place in (0, 1)
     )
     return tuple(f'{head},"component":[{",".join(parts)}]}}'.split(_HOLE))
 
@@ -155,10 +154,11 @@ class Form:
 
 
 @cache  # bounded by the code table x 2^3 and the one other profile
-def _head_pieces(metric: Metric, form: Form) -> tuple[str, ...]:
+def _head_pieces(metric_number: int, form: Form) -> tuple[str, ...]:
     """The constant text around the holes up to `device`, the object still open. Holes: see `_quick_pieces`; unstored
     forms have no version, updated and issued.
     """
+    metric = _charted(metric_number)
     meta: list[str] = [f'"versionId":"{_HOLE}","lastUpdated":"{_HOLE}"'] if form.stored else []
     profiles = [p for p in (form.profile or metric.profile, _phd_profile(metric) if form.phd else "") if p]
     if profiles:
@@ -194,12 +194,11 @@ def _assemble(row: ObservationRow, *, phd: bool, gateway: str, stored: bool) -> 
     """Any Observation, piece by piece."""
     metric = _charted(row.metric)
     phd = phd and bool(metric.mdc)
-    flags = Flag(row.flags)
     # The BMI profile wants a value; without one only the general profile can be claimed.
     general = codings.VITAL_SIGNS_PROFILE if metric.profile == _BMI_PROFILE and row.absent_1 else None
-    form = Form(bool(flags & Flag.TEST_DATA), phd, stored, general)
+    form = Form(bool(row.flags & _TEST), phd, stored, general)
     status = codings.STATUSES[row.status]
-    if phd and status == "final" and flags & Flag.EARLY_ESTIMATE:
+    if phd and status == "final" and row.flags & Flag.EARLY_ESTIMATE:
         status = "preliminary"
     effective = fhir_instant(row.measured_us, row.utc_offset_min)
     if stored:
@@ -215,7 +214,7 @@ def _assemble(row: ObservationRow, *, phd: bool, gateway: str, stored: bool) -> 
         extensions = ",".join(filter(None, (_json(reference), extensions)))
     return "".join(
         (
-            _filled(_head_pieces(metric, form), holes),
+            _filled(_head_pieces(row.metric, form), holes),
             _value(metric, row, phd=phd),
             _interpretation_and_note(row.flags, row.source),
             f',"extension":[{extensions}]}}' if extensions else "}",
@@ -231,10 +230,9 @@ def _value(metric: Metric, row: ObservationRow, *, phd: bool) -> str:
         second = (row.value_2, row.decimals_2, row.absent_2)
         third = (row.value_3, row.decimals_3, row.absent_3)
         parts = [
-            f'{{"code":{_json(_concept(codings.component_codings(c, phd=phd)))}{_measured(metric, value, unit)}}}'
-            for c, value in zip(metric.components, (first, second, third), strict=True)
+            f'{{"code":{_component_code(row.metric, place, phd)}{_measured(metric, value, unit)}}}'
             # The mean is optional: UNKNOWN says that the device never sends one.
-            if c.key != "mean" or value[2] != Absent.UNKNOWN
+            for place, value in enumerate((first, second) if row.absent_3 == _NO_MEAN else (first, second, third))
         ]
         return f',"component":[{",".join(parts)}]'
     if metric.shape == "quantity" or row.absent_1:
@@ -250,14 +248,11 @@ def _measured(metric: Metric, value: _Value, unit: str) -> str:
     text = f"{number:.{decimals}f}"
     allowed = _profile_unit(metric, unit)
     if allowed == unit:
-        return f',"valueQuantity":{_with_number(_quantity(metric, unit), text)}'
-    sent = _with_number(_quantity(metric, unit), text)
-    quantity = {
-        "extension": [{"url": AS_SENT_EXTENSION, "valueQuantity": "SENT"}],
-        **_quantity(metric, allowed),
-    }
-    converted = _with_number(quantity, _converted(text, unit, allowed))
-    return f',"valueQuantity":{converted}'.replace('"SENT"', sent)
+        return f',"valueQuantity":{text.join(_quantity_pieces(metric.number, unit))}'
+    sent = text.join(_quantity_pieces(metric.number, unit))
+    shown = _converted(text, unit, allowed).join(_quantity_pieces(metric.number, allowed))
+    extension = f'"extension":[{{"url":"{AS_SENT_EXTENSION}","valueQuantity":{sent}}}]'
+    return f',"valueQuantity":{{{extension},{shown[1:]}'
 
 
 def _converted(text: str, unit: str, target: str) -> str:
@@ -327,13 +322,17 @@ def _concept(coding: list[dict[str, Any]], text: str | None = None) -> dict[str,
     return {"coding": coding} if text is None else {"coding": coding, "text": text}
 
 
-def _quantity(metric: Metric, unit: str) -> dict[str, Any]:
-    return {"value": 0, "unit": codings.unit_text(metric, unit), "system": codings.UCUM, "code": unit}
+@cache  # bounded by the code and unit tables
+def _quantity_pieces(metric_number: int, unit: str) -> tuple[str, str]:
+    """A Quantity around its number, which goes in as text: a float would not keep 36.60."""
+    text = codings.unit_text(_charted(metric_number), unit)
+    rest = _json({"unit": text, "system": codings.UCUM, "code": unit})
+    return '{"value":', f",{rest[1:]}"
 
 
-def _with_number(quantity: dict[str, Any], text: str) -> str:
-    """The quantity as JSON with the number's own text, which a float would not keep (36.60)."""
-    return _json(quantity).replace('"value":0', f'"value":{text}')
+@cache  # three parts in two forms
+def _component_code(metric_number: int, place: int, phd: bool) -> str:
+    return _json(_concept(codings.component_codings(_charted(metric_number).components[place], phd=phd)))
 
 
 def _json(value: Any) -> str:

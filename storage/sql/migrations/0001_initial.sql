@@ -230,6 +230,9 @@ CREATE INDEX observation_by_identity ON observation (device, metric, device_time
 CREATE INDEX observation_by_id ON observation (id);
 CREATE INDEX observation_by_xid ON observation (xid);
 
+-- Everything older than the project lies together: a device with a wild clock must not make hundreds of partitions.
+CREATE TABLE observation_past PARTITION OF observation FOR VALUES FROM (MINVALUE) TO ('2025-01-01 00:00+00');
+
 -- Makes the month partitions that hold these instants; does nothing where TimescaleDB makes its own chunks.
 -- ATTACH, not CREATE ... PARTITION OF: that one locks out every reader, a transaction that already looked at the chart
 -- and now waits for its partition included.
@@ -242,7 +245,8 @@ BEGIN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtext('observation partitions'));
-    FOR month IN SELECT DISTINCT date_trunc('month', i, 'UTC') FROM unnest(instants) AS i ORDER BY 1 LOOP
+    FOR month IN SELECT DISTINCT date_trunc('month', i, 'UTC') FROM unnest(instants) AS i
+                 WHERE i >= '2025-01-01 00:00+00' ORDER BY 1 LOOP
         child := 'observation_' || to_char(month AT TIME ZONE 'UTC', 'YYYY_MM');
         IF to_regclass(child) IS NULL THEN
             EXECUTE format('CREATE TABLE %I (LIKE observation INCLUDING DEFAULTS)', child);

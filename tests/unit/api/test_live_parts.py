@@ -129,13 +129,13 @@ def test_time_alone_changes_a_bucket_once() -> None:
     picture.take_readings([_reading(1)])
     picture.render(NOW)
     picture.let_time_pass(NOW + 23 * 3600 * 1_000_000)
-    assert not picture.has_news
+    assert not picture.has_news()
     later = NOW + 25 * 3600 * 1_000_000
     picture.let_time_pass(later)
-    assert picture.has_news
+    assert picture.has_news()
     picture.render(later)
     picture.let_time_pass(later)
-    assert not picture.has_news
+    assert not picture.has_news()
 
 
 def test_points_are_in_the_metrics_own_unit() -> None:

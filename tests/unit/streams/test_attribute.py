@@ -9,6 +9,7 @@ from streams.attribute import NO_BINDING, TIME_UNCERTAIN, UNKNOWN_DEVICE, Attrib
 from vitals import codes, wire
 from vitals.identity import shard_of
 from vitals.ports.chart import Binding, DeviceRecord
+from vitals.reading import SINCE_EVER
 
 SPO2 = codes.metric("spo2").number
 BATTERY = codes.metric("battery").number
@@ -52,6 +53,16 @@ def test_uncertain_time_across_two_patients_is_nobodys() -> None:
 
 def test_uncertain_time_inside_one_binding_is_attributed() -> None:
     assert one(1_500, window=(1_000, 1_999)).patient.tolist() == [1]
+
+
+def test_replaced_time_is_attributed_while_only_one_patient_ever_had_the_device() -> None:
+    """A wrong clock alone never quarantines."""
+    assert one(1_500, window=(SINCE_EVER, 1_500), bindings=(FIRST,)).patient.tolist() == [1]
+    assert one(2_500, window=(SINCE_EVER, 2_500), bindings=(FIRST,)).reasons == {0: NO_BINDING}
+
+
+def test_replaced_time_of_a_device_with_two_patients_is_nobodys() -> None:
+    assert one(2_500, window=(SINCE_EVER, 2_500)).reasons == {0: TIME_UNCERTAIN}
 
 
 def test_reading_belongs_to_its_patients_shard() -> None:
