@@ -196,15 +196,14 @@ class OnlineEngine:
         if state is None:
             return True
         first = plan.ordered[plan.starts[series]]
+        place = (int(first["measured_us"]), int(first["sequence"]), first["observation"].tobytes())
         slot = int(plan.slots[series])
         if slot < 0:
-            watched = any((metric, component) in sees(w.rule.metric, w.rule.unit) for w in state.watches)
-            return watched and int(first["measured_us"]) <= state.trusted_us
-        cells = state.cells[slot]
-        if not cells:
-            return False
-        place = (int(first["measured_us"]), int(first["sequence"]), first["observation"].tobytes())
-        return place <= self._slots.place(slot) or place[0] <= max(cell.watch.floor_us for cell in cells)
+            watches = [w for w in state.watches if (metric, component) in sees(w.rule.metric, w.rule.unit)]
+            end = end_of(state.trusted_us)
+        else:
+            watches, end = [cell.watch for cell in state.cells[slot]], self._slots.place(slot)
+        return bool(watches) and (place <= end or place[0] <= max(watch.floor_us for watch in watches))
 
     def _changed_us(self, state: PatientState, known: PatientContext) -> int:
         """From when on a changed context can make a difference, at latest just after everything that was

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.commands import run
 from tests.running import Installation
 from vitalstream.cli import _COMMANDS
 
@@ -61,7 +62,7 @@ def lines(text: str) -> list[dict[str, Any]]:
     ids=" ".join,
 )
 def test_bad_use_exits_2_and_says_what_is_meant(nowhere: Installation, words: list[str]) -> None:
-    done = nowhere.command(*words)
+    done = run(nowhere, *words)
     assert done.returncode == 2
     assert done.stdout == ""
     assert "Usage:" in done.stderr
@@ -69,21 +70,21 @@ def test_bad_use_exits_2_and_says_what_is_meant(nowhere: Installation, words: li
 
 
 def test_demo_refuses_somebody_s_database(nowhere: Installation) -> None:
-    done = nowhere.command("demo", "--for", "60", DATABASE_URL=UNREACHABLE)
+    done = run(nowhere, "demo", "--for", "60", DATABASE_URL=UNREACHABLE)
     assert done.returncode == 2
     assert "unset it" in done.stderr
     assert "s3cret" not in done.stderr
 
 
 def test_help_lists_every_command(nowhere: Installation) -> None:
-    done = nowhere.command("--help")
+    done = run(nowhere, "--help")
     assert done.returncode == 0
     assert [name for name in _COMMANDS if f"\n  {name} " not in done.stdout] == []
     assert "Not a medical device" in done.stdout
 
 
 def test_all_wrong_settings_are_named_at_once(nowhere: Installation) -> None:
-    done = nowhere.command("up", VITALSTREAM_HTTP_PORT="http", VITALSTREAM_LATENESS="soon", VITALSTREAM_LOG="paper")
+    done = run(nowhere, "up", VITALSTREAM_HTTP_PORT="http", VITALSTREAM_LATENESS="soon", VITALSTREAM_LOG="paper")
     assert done.returncode == 1
     assert done.stdout == ""
     for name in ("VITALSTREAM_HTTP_PORT", "VITALSTREAM_LATENESS", "VITALSTREAM_LOG"):
@@ -91,13 +92,13 @@ def test_all_wrong_settings_are_named_at_once(nowhere: Installation) -> None:
 
 
 def test_settings_that_can_t_be_honoured_are_refused(nowhere: Installation) -> None:
-    done = nowhere.command("up", VITALSTREAM_LOG="kafka", VITALSTREAM_EMR_URL="http://127.0.0.1:1/fhir")
+    done = run(nowhere, "up", VITALSTREAM_LOG="kafka", VITALSTREAM_EMR_URL="http://127.0.0.1:1/fhir")
     assert done.returncode == 1
     assert "VITALSTREAM_LOG=kafka, VITALSTREAM_EMR_URL" in done.stderr
 
 
 def test_one_role_alone_wants_a_database_server(nowhere: Installation) -> None:
-    done = nowhere.command("run", "gateway")
+    done = run(nowhere, "run", "gateway")
     assert done.returncode == 1
     assert "set DATABASE_URL" in done.stderr
 
@@ -107,7 +108,7 @@ def test_one_role_alone_wants_a_database_server(nowhere: Installation) -> None:
 
 def test_decode_a_good_frame(nowhere: Installation) -> None:
     # Heart Rate Measurement: flags 0x06 (8 bit, contact detected), 72 /min; twice, to see one line each.
-    done = nowhere.command("decode", "2a37", "0648", "06:49")
+    done = run(nowhere, "decode", "2a37", "0648", "06:49")
     assert done.returncode == 0
     assert done.stderr == ""
     first, second = lines(done.stdout)
@@ -121,7 +122,7 @@ def test_decode_a_good_frame(nowhere: Installation) -> None:
 
 def test_decode_a_blood_pressure(nowhere: Installation) -> None:
     # Flags 0x02 (mmHg, time stamp); 128, 79, 95 as SFLOAT; 2026-11-22 10:42:05.
-    (line,) = lines(nowhere.command("decode", "2a35", "02 8000 4f00 5f00 ea07 0b 16 0a 2a 05".replace(" ", "")).stdout)
+    (line,) = lines(run(nowhere, "decode", "2a35", "02 8000 4f00 5f00 ea07 0b 16 0a 2a 05".replace(" ", "")).stdout)
     (reading,) = line["readings"]
     assert reading["value"] == {"systolic": "128", "diastolic": "79", "mean": "95"}
     assert reading["unit"] == "mm[Hg]"
@@ -133,7 +134,7 @@ BAD_FRAMES = [("2a37", "06", "truncated"), ("2a35", "007800", "truncated"), ("2a
 
 @pytest.mark.parametrize(("uuid", "frame", "code"), BAD_FRAMES)
 def test_decode_says_what_is_wrong_with_a_frame(nowhere: Installation, uuid: str, frame: str, code: str) -> None:
-    done = nowhere.command("decode", uuid, frame)
+    done = run(nowhere, "decode", uuid, frame)
     (line,) = lines(done.stdout)
     assert line["ok"] is False
     assert line["error"]["code"] == code
@@ -142,7 +143,7 @@ def test_decode_says_what_is_wrong_with_a_frame(nowhere: Installation, uuid: str
 
 @pytest.mark.xfail(reason=EXIT_IS_LOST)
 def test_decode_goes_on_after_a_bad_frame_and_exits_1(nowhere: Installation) -> None:
-    done = nowhere.command("decode", "2a37", "06", "0648")
+    done = run(nowhere, "decode", "2a37", "06", "0648")
     assert [line["ok"] for line in lines(done.stdout)] == [False, True]
     assert done.returncode == 1
 
@@ -166,7 +167,7 @@ READING = {"patient": "p-1", "device": "d-1", "metric": "body_temp", "value": 36
 
 def test_fhir_renders_a_reading_with_its_digits(nowhere: Installation) -> None:
     text = json.dumps(READING | {"seq": 7}).replace("36.6", "36.60")
-    done = nowhere.command("fhir", stdin=text + "\n")
+    done = run(nowhere, "fhir", stdin=text + "\n")
     assert done.returncode == 0, done.stderr
     (observation,) = lines(done.stdout)
     assert observation["resourceType"] == "Observation"
@@ -176,7 +177,7 @@ def test_fhir_renders_a_reading_with_its_digits(nowhere: Installation) -> None:
 
 
 def test_fhir_phd_names_its_profile(nowhere: Installation) -> None:
-    (observation,) = lines(nowhere.command("fhir", "--phd", stdin=json.dumps(READING)).stdout)
+    (observation,) = lines(run(nowhere, "fhir", "--phd", stdin=json.dumps(READING)).stdout)
     assert any("phd" in profile for profile in observation["meta"]["profile"])
 
 
@@ -184,7 +185,7 @@ def test_fhir_phd_names_its_profile(nowhere: Installation) -> None:
 def test_fhir_goes_on_after_a_bad_line_and_exits_1(nowhere: Installation) -> None:
     bad = [READING | {"unit": "kg"}, READING | {"metric": "mood"}, READING | {"at": "2026-11-22T10:42:00"}]
     text = "\n".join(["nope", *map(json.dumps, [*bad, READING])])
-    done = nowhere.command("fhir", stdin=text)
+    done = run(nowhere, "fhir", stdin=text)
     assert len(lines(done.stdout)) == 1
     assert [f"line {n}:" in done.stderr for n in (1, 2, 3, 4, 5)] == [True, True, True, True, False]
     assert done.returncode == 1

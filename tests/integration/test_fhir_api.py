@@ -18,12 +18,16 @@ from fastapi import Depends, FastAPI
 
 from api import errors
 from api.access import guard
+from api.fhir.parameters import ALL_OBSERVATIONS
 from api.fhir.router import fhir_router
 from api.services import ApiServices
+from storage.chart import fhir_queries
+from storage.chart.fhir_queries import DeviceSearch, PatientSearch
 from storage.connection import Pool, connect
 from storage.registry.accounts import add_token
 from storage.registry.devices import add_device, return_device
 from storage.registry.patients import NewPatient, add_patient
+from storage.scope import Scope
 from tests.fhir_schema import check_schema
 from vitals import codes, units
 
@@ -170,130 +174,132 @@ async def test_read_shows_the_stored_value_with_its_version(site: Site) -> None:
     assert body["issued"] == "2026-11-21T12:00:00Z"
 
 
-@pytest.mark.parametrize(("known", "status"), [('W/"1"', 304), ('W/"7", W/"1"', 304), ("*", 304), ('W/"2"', 200)])
-async def test_read_with_if_none_match(site: Site, known: str, status: int) -> None:
-    answer = await site.get(f"/fhir/Observation/{uuid(2)}", **{"If-None-Match": known})
-    assert answer.status_code == status
-    assert answer.headers["ETag"] == 'W/"1"'
-    assert bool(answer.content) == (status == 200)
+IF_NONE_MATCH = [('W/"1"', 304), ('W/"7", W/"1"', 304), ("*", 304), ('W/"2"', 200)]
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        f"/fhir/Observation/{uuid(6)}",  # another organisation's
-        f"/fhir/Observation/{uuid(99)}",
-        "/fhir/Observation/nonsense",
-        "/fhir/Observation/%00",
-        "/fhir/Patient/p-x",
-        "/fhir/Patient/%00",
-        "/fhir/Device/d-x",
-    ],
-)
-async def test_what_is_not_there_or_not_ours_is_404(site: Site, path: str) -> None:
-    answer = await site.get(path)
-    assert answer.status_code == 404
-    check_schema(answer.json())
-    assert answer.json()["issue"][0]["code"] == "not-found"
+async def test_read_with_if_none_match(site: Site) -> None:
+    for known, status in IF_NONE_MATCH:
+        answer = await site.get(f"/fhir/Observation/{uuid(2)}", **{"If-None-Match": known})
+        assert answer.status_code == status, known
+        assert answer.headers["ETag"] == 'W/"1"'
+        assert bool(answer.content) == (status == 200)
+
+
+NOT_FOUND = [
+    f"/fhir/Observation/{uuid(6)}",  # another organisation's
+    f"/fhir/Observation/{uuid(99)}",
+    "/fhir/Observation/nonsense",
+    "/fhir/Observation/%00",
+    "/fhir/Patient/p-x",
+    "/fhir/Patient/%00",
+    "/fhir/Device/d-x",
+]
+
+
+async def test_what_is_not_there_or_not_ours_is_404(site: Site) -> None:
+    for path in NOT_FOUND:
+        answer = await site.get(path)
+        assert answer.status_code == 404, path
+        check_schema(answer.json())
+        assert answer.json()["issue"][0]["code"] == "not-found"
 
 
 BP, TEMP, SPO2, HR = 3, 2, 4, 1
 
 
-@pytest.mark.parametrize(
-    ("query", "found"),
-    [
-        ("", [4, 3, 5, 2, 1]),
-        ("patient=p-1", [SPO2, BP, TEMP, HR]),
-        ("patient=Patient/p-1", [SPO2, BP, TEMP, HR]),
-        ("subject=http://fhir.test/fhir/Patient/p-1", [SPO2, BP, TEMP, HR]),
-        ("subject:Patient=p-2", [5]),
-        ("patient=p-1,p-2", [4, 3, 5, 2, 1]),
-        ("patient=p-1&patient=p-2", []),
-        ("subject=Device/p-1", []),
-        ("patient=p-x", []),
-        ("code=2708-6", [SPO2]),
-        ("code=http://loinc.org|2708-6", [SPO2]),
-        ("code=urn:other|2708-6", []),
-        ("code=|2708-6", []),
-        ("code=http://loinc.org|59408-5", [SPO2]),
-        ("code=urn:iso:std:iso:11073:10101|150456", [SPO2]),
-        ("patient=p-1&code=2708-6,8310-5", [SPO2, TEMP]),
-        ("patient=p-1&code=http://loinc.org|", [SPO2, BP, TEMP, HR]),
-        ("code=85354-9", [BP]),
-        ("code=8480-6", []),  # a component's code
-        ("code=2708-6&code=8310-5", []),
-        ("category=vital-signs&patient=p-1", [SPO2, BP, TEMP, HR]),
-        ("category=laboratory", []),
-        ("status=entered-in-error", [5]),
-        ("patient=p-1&status=final,amended", [SPO2, BP, TEMP, HR]),
-        ("device=d-2", [5]),
-        ("device=Device/d-1&code=8310-5", [TEMP]),
-        (f"_id={uuid(2)},{uuid(3)},x", [BP, TEMP]),
-        (f"identifier=urn:vitalstream:identity|{uuid(2)}", [TEMP]),
-        (f"identifier={uuid(2)}", [TEMP]),
-        (f"identifier=urn:other|{uuid(2)}", []),
-        ("_lastUpdated=gt2026-11-22T13:00:00Z", [5]),
-        ("patient=p-1&_sort=date", [HR, TEMP, BP, SPO2]),
-        ("patient=p-1&_sort=-date", [SPO2, BP, TEMP, HR]),
-        ("_sort=-_lastUpdated&_count=1", [5]),
-        ("code=", [4, 3, 5, 2, 1]),
-        ("nonsense=1&patient=p-2", [5]),
-    ],
-)
-async def test_search(site: Site, query: str, found: list[int]) -> None:
-    assert await site.ids(query) == found
+OBSERVATION_SEARCHES = [
+    ("", [4, 3, 5, 2, 1]),
+    ("patient=p-1", [SPO2, BP, TEMP, HR]),
+    ("patient=Patient/p-1", [SPO2, BP, TEMP, HR]),
+    ("subject=http://fhir.test/fhir/Patient/p-1", [SPO2, BP, TEMP, HR]),
+    ("subject:Patient=p-2", [5]),
+    ("patient=p-1,p-2", [4, 3, 5, 2, 1]),
+    ("patient=p-1&patient=p-2", []),
+    ("subject=Device/p-1", []),
+    ("patient=p-x", []),
+    ("code=2708-6", [SPO2]),
+    ("code=http://loinc.org|2708-6", [SPO2]),
+    ("code=urn:other|2708-6", []),
+    ("code=|2708-6", []),
+    ("code=http://loinc.org|59408-5", [SPO2]),
+    ("code=urn:iso:std:iso:11073:10101|150456", [SPO2]),
+    ("patient=p-1&code=2708-6,8310-5", [SPO2, TEMP]),
+    ("patient=p-1&code=http://loinc.org|", [SPO2, BP, TEMP, HR]),
+    ("code=85354-9", [BP]),
+    ("code=8480-6", []),  # a component's code
+    ("code=2708-6&code=8310-5", []),
+    ("category=vital-signs&patient=p-1", [SPO2, BP, TEMP, HR]),
+    ("category=laboratory", []),
+    ("status=entered-in-error", [5]),
+    ("patient=p-1&status=final,amended", [SPO2, BP, TEMP, HR]),
+    ("device=d-2", [5]),
+    ("device=Device/d-1&code=8310-5", [TEMP]),
+    (f"_id={uuid(2)},{uuid(3)},x", [BP, TEMP]),
+    (f"identifier=urn:vitalstream:identity|{uuid(2)}", [TEMP]),
+    (f"identifier={uuid(2)}", [TEMP]),
+    (f"identifier=urn:other|{uuid(2)}", []),
+    ("_lastUpdated=gt2026-11-22T13:00:00Z", [5]),
+    ("patient=p-1&_sort=date", [HR, TEMP, BP, SPO2]),
+    ("patient=p-1&_sort=-date", [SPO2, BP, TEMP, HR]),
+    ("_sort=-_lastUpdated&_count=1", [5]),
+    ("code=", [4, 3, 5, 2, 1]),
+    ("nonsense=1&patient=p-2", [5]),
+]
 
 
-@pytest.mark.parametrize(
-    ("value", "found"),
-    [
-        ("2026-11-22", [4, 3]),
-        ("eq2026-11-20", [1]),
-        ("ne2026-11-22", [2, 1]),
-        ("2026-11", [4, 3, 2, 1]),
-        ("2025", []),
-        ("gt2026-11-21", [4, 3]),
-        ("ge2026-11-21", [4, 3, 2]),
-        ("lt2026-11-21", [1]),
-        ("le2026-11-21", [2, 1]),
-        ("sa2026-11-21", [4, 3]),
-        ("eb2026-11-22", [2, 1]),
-        ("ap2026-11-20T12:00:00Z", [1]),  # 10 % of two days: 4.8 h
-        ("ge2026-11-22T11:00:00Z", [4, 3]),
-        ("gt2026-11-22T11:00:00Z", [4]),
-        ("2026-11-22T12:00:00%2B01:00", [3]),
-        ("2026-11-22T12:00:00+01:00", [3]),  # not percent-encoded: it arrives as a space
-        ("2026-11-20,2026-11-22", [4, 3, 1]),
-        ("ge2026-11-21&date=lt2026-11-22", [2]),
-        ("ge2026-11-22&date=lt2026-11-21", []),
-    ],
-)
-async def test_date(site: Site, value: str, found: list[int]) -> None:
-    assert await site.ids(f"patient=p-1&date={value}") == found
+async def test_search(site: Site) -> None:
+    assert {query: await site.ids(query) for query, _ in OBSERVATION_SEARCHES} == dict(OBSERVATION_SEARCHES)
 
 
-@pytest.mark.parametrize(
-    ("query", "expression"),
-    [
-        ("date=yesterday", "http.date"),
-        ("date=xx2026", "http.date"),
-        ("date=2026-02-30", "http.date"),
-        ("_lastUpdated=2026-13", "http._lastUpdated"),
-        ("_count=many", "http._count"),
-        ("_sort=value", "http._sort"),
-        ("_total=maybe", "http._total"),
-        ("_format=xml", "http._format"),
-        ("_cursor=abc", "http._cursor"),
-        ("code:in=x", "http.code:in"),
-        ("patient=%00", "http.*"),
-    ],
-)
-async def test_what_cannot_be_understood_is_400(site: Site, query: str, expression: str) -> None:
-    answer = await site.get(f"/fhir/Observation?{query}")
-    assert answer.status_code == 400
-    check_schema(answer.json())
-    assert answer.json()["issue"][0]["expression"] == [expression]
+DATES = [
+    ("2026-11-22", [4, 3]),
+    ("eq2026-11-20", [1]),
+    ("ne2026-11-22", [2, 1]),
+    ("2026-11", [4, 3, 2, 1]),
+    ("2025", []),
+    ("gt2026-11-21", [4, 3]),
+    ("ge2026-11-21", [4, 3, 2]),
+    ("lt2026-11-21", [1]),
+    ("le2026-11-21", [2, 1]),
+    ("sa2026-11-21", [4, 3]),
+    ("eb2026-11-22", [2, 1]),
+    ("ap2026-11-20T12:00:00Z", [1]),  # 10 % of two days: 4.8 h
+    ("ge2026-11-22T11:00:00Z", [4, 3]),
+    ("gt2026-11-22T11:00:00Z", [4]),
+    ("2026-11-22T12:00:00%2B01:00", [3]),
+    ("2026-11-22T12:00:00+01:00", [3]),  # not percent-encoded: it arrives as a space
+    ("2026-11-20,2026-11-22", [4, 3, 1]),
+    ("ge2026-11-21&date=lt2026-11-22", [2]),
+    ("ge2026-11-22&date=lt2026-11-21", []),
+]
+
+
+async def test_date(site: Site) -> None:
+    found = {value: await site.ids(f"patient=p-1&date={value}") for value, _ in DATES}
+    assert found == dict(DATES)
+
+
+NOT_UNDERSTOOD = [
+    ("date=yesterday", "http.date"),
+    ("date=xx2026", "http.date"),
+    ("date=2026-02-30", "http.date"),
+    ("_lastUpdated=2026-13", "http._lastUpdated"),
+    ("_count=many", "http._count"),
+    ("_sort=value", "http._sort"),
+    ("_total=maybe", "http._total"),
+    ("_format=xml", "http._format"),
+    ("_cursor=abc", "http._cursor"),
+    ("code:in=x", "http.code:in"),
+    ("patient=%00", "http.*"),
+]
+
+
+async def test_what_cannot_be_understood_is_400(site: Site) -> None:
+    for query, expression in NOT_UNDERSTOOD:
+        answer = await site.get(f"/fhir/Observation?{query}")
+        assert answer.status_code == 400, query
+        check_schema(answer.json())
+        assert answer.json()["issue"][0]["expression"] == [expression]
 
 
 async def test_an_unknown_parameter_is_ignored_and_left_out_of_the_self_link(site: Site) -> None:
@@ -387,6 +393,24 @@ async def test_a_returned_device_names_its_next_patient_to_nobody_else(site: Sit
     assert "entry" not in (await site.get("/fhir/Device?patient=p-2", "patient")).json()
 
 
+async def test_a_team_sees_only_its_patients(site: Site) -> None:
+    scope = Scope(1, team=2)
+    async with await connect(site.dsn, application_name="tests") as connection:
+        await connection.execute("INSERT INTO team (organisation, name) VALUES (1, 'second')")
+        await connection.execute(
+            "INSERT INTO enrolment (patient, team, programme, author) SELECT key, 2, 'copd', 't' FROM patient "
+            "WHERE id = 'p-2'"
+        )
+        rows, _ = await fhir_queries.observation_page(connection, scope, ALL_OBSERVATIONS, "-date", None, 10)
+        assert [UUID(row.id).int for row in rows] == [5]
+        assert await fhir_queries.observation_count(connection, scope, ALL_OBSERVATIONS) == 1
+        assert await fhir_queries.observation(connection, scope, uuid(1)) is None
+        patients = await fhir_queries.patient_page(connection, scope, PatientSearch(), None, 10)
+        assert [row.id for row, _ in patients] == ["p-2"]
+        devices = await fhir_queries.device_page(connection, scope, DeviceSearch(), None, 10)
+        assert [(row.id, row.patient) for row in devices] == [("d-2", "p-2")]
+
+
 async def test_patients(site: Site) -> None:
     patient = (await site.get("/fhir/Patient/p-1")).json()
     check_schema(patient)
@@ -403,39 +427,39 @@ async def test_patients(site: Site) -> None:
     assert (await site.get("/fhir/Patient/p-3")).json().keys() == {"resourceType", "id", "meta"}
 
 
-@pytest.mark.parametrize(
-    ("query", "found"),
-    [
-        ("", ["p-1", "p-2", "p-3"]),
-        ("_id=p-2,p-3,p-x", ["p-2", "p-3"]),
-        (f"identifier={MRN}|7001", ["p-1"]),
-        ("identifier=7001", ["p-1"]),
-        (f"identifier={MRN}|", ["p-1"]),
-        (f"identifier={MRN}|7", []),
-        ("identifier=urn:x|A\\|1", ["p-1"]),
-        (f"identifier={MRN}|7001&identifier=urn:x|", ["p-1"]),
-        (f"identifier={MRN}|7001&identifier=urn:y|", []),
-        ("name=ada", ["p-1"]),
-        ("name=nov", ["p-1"]),
-        ("name=ovak", []),
-        ("name=ada&name=nov", ["p-1"]),
-        ("name=ada&name=bo", []),
-        ("name=ada,bo", ["p-1", "p-2"]),
-        ("name=%25", []),
-        ("name=Bo_A", ["p-2"]),
-        ("name=BoXA", []),
-        ("name=O'Neil", ["p-2"]),
-        ("birthdate=1955-03-08", ["p-1"]),
-        ("birthdate=1955", ["p-1"]),
-        ("birthdate=lt1960-01-31", ["p-1"]),
-        ("birthdate=ge1960", ["p-2"]),
-        ("birthdate=ge1950&birthdate=le1960-01-31", ["p-1", "p-2"]),
-    ],
-)
-async def test_patient_search(site: Site, query: str, found: list[str]) -> None:
-    bundle = (await site.get(f"/fhir/Patient?{query}")).json()
-    check_schema(bundle)
-    assert [entry["resource"]["id"] for entry in bundle.get("entry", [])] == found
+PATIENT_SEARCH = [
+    ("", ["p-1", "p-2", "p-3"]),
+    ("_id=p-2,p-3,p-x", ["p-2", "p-3"]),
+    (f"identifier={MRN}|7001", ["p-1"]),
+    ("identifier=7001", ["p-1"]),
+    (f"identifier={MRN}|", ["p-1"]),
+    (f"identifier={MRN}|7", []),
+    ("identifier=urn:x|A\\|1", ["p-1"]),
+    (f"identifier={MRN}|7001&identifier=urn:x|", ["p-1"]),
+    (f"identifier={MRN}|7001&identifier=urn:y|", []),
+    ("name=ada", ["p-1"]),
+    ("name=nov", ["p-1"]),
+    ("name=ovak", []),
+    ("name=ada&name=nov", ["p-1"]),
+    ("name=ada&name=bo", []),
+    ("name=ada,bo", ["p-1", "p-2"]),
+    ("name=%25", []),
+    ("name=Bo_A", ["p-2"]),
+    ("name=BoXA", []),
+    ("name=O'Neil", ["p-2"]),
+    ("birthdate=1955-03-08", ["p-1"]),
+    ("birthdate=1955", ["p-1"]),
+    ("birthdate=lt1960-01-31", ["p-1"]),
+    ("birthdate=ge1960", ["p-2"]),
+    ("birthdate=ge1950&birthdate=le1960-01-31", ["p-1", "p-2"]),
+]
+
+
+async def test_patient_search(site: Site) -> None:
+    for query, found in PATIENT_SEARCH:
+        bundle = (await site.get(f"/fhir/Patient?{query}")).json()
+        check_schema(bundle)
+        assert [entry["resource"]["id"] for entry in bundle.get("entry", [])] == found, query
 
 
 async def test_patients_come_in_pages(site: Site) -> None:
@@ -448,22 +472,22 @@ async def test_patients_come_in_pages(site: Site) -> None:
     assert seen == ["p-1", "p-2", "p-3"]
 
 
-@pytest.mark.parametrize(
-    ("query", "found"),
-    [
-        ("", ["d-1", "d-2", "d-3"]),
-        ("patient=p-1", ["d-1"]),
-        ("patient=Patient/p-2", ["d-2"]),
-        ("_id=d-3", ["d-3"]),
-        ("_id=d-x", []),
-        ("patient=p-3", []),
-    ],
-)
-async def test_device_search(site: Site, query: str, found: list[str]) -> None:
-    bundle = (await site.get(f"/fhir/Device?{query}&_total=accurate")).json()
-    check_schema(bundle)
-    assert [entry["resource"]["id"] for entry in bundle.get("entry", [])] == found
-    assert bundle["total"] == len(found)
+DEVICE_SEARCH = [
+    ("", ["d-1", "d-2", "d-3"]),
+    ("patient=p-1", ["d-1"]),
+    ("patient=Patient/p-2", ["d-2"]),
+    ("_id=d-3", ["d-3"]),
+    ("_id=d-x", []),
+    ("patient=p-3", []),
+]
+
+
+async def test_device_search(site: Site) -> None:
+    for query, found in DEVICE_SEARCH:
+        bundle = (await site.get(f"/fhir/Device?{query}&_total=accurate")).json()
+        check_schema(bundle)
+        assert [entry["resource"]["id"] for entry in bundle.get("entry", [])] == found, query
+        assert bundle["total"] == len(found)
 
 
 async def test_a_device_shows_its_model_and_patient(site: Site) -> None:

@@ -205,3 +205,12 @@ def test_lifecycle_folds_condition_and_acts() -> None:
     seen = shown("active", (second, first))
     assert (seen.state, seen.acknowledged_by, seen.acknowledged_us) == ("active-acknowledged", "Ada", 5)
     assert shown("cleared", (first,)).state == "closed"
+
+
+def test_a_new_device_whose_late_sample_reaches_behind_an_earlier_alert() -> None:
+    low = (rule("low", "threshold", "spo2", Limit("<", 88)), rule("fast", "threshold", "heart_rate", Limit(">", 130)))
+    open_now = [sample(T0 + 20, 86.0)]
+    earlier = [sample(T0 + 10, 86.0), sample(T0 + 15, 95.0)]
+    pulse = [sample(T0 + 5, 140.0, "heart_rate")]
+    store = said(open_now, earlier, pulse, [sample(T0 + 5, 86.0, device=2)], rules=low)
+    assert [k[4:6] for k in store.standing() if k[1] == "low"] == [(T0 + 5, None)]
