@@ -18,12 +18,13 @@ from fastapi import FastAPI
 from psycopg.rows import dict_row
 
 from api.app import create_app
-from api.server import bind, serve
+from api.server import serve
 from api.services import ApiServices
 from storage.connection import Pool
 from storage.registry.accounts import NewUser, add_token, add_user
 from storage.registry.devices import Credentials, add_device
 from storage.registry.patients import NewPatient, add_patient
+from vitalstream.listening import listen
 from vitals import codes, units
 
 #: What made-up ids are derived from.
@@ -281,10 +282,10 @@ class Stream:
 @asynccontextmanager
 async def served(site: Site) -> AsyncIterator[str]:
     """The site behind a real server on a free port; yields its address."""
-    listener = bind("127.0.0.1", 0)
+    listener = listen("127.0.0.1", 0, "the test's port")
     port = listener.getsockname()[1]
     stop, started = asyncio.Event(), asyncio.Event()
-    task = asyncio.create_task(serve(site.app, "127.0.0.1", port, stop=stop, sockets=[listener], started=started))
+    task = asyncio.create_task(serve(site.app, listener, stop=stop, started=started))
     try:
         async with asyncio.timeout(10):
             await started.wait()

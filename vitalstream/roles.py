@@ -213,7 +213,7 @@ async def _api(context: Context, ready: asyncio.Event, stop: asyncio.Event) -> N
             ready=lambda: context.readiness.roles,
             static=Path(api.__file__).parent / "static",
         )
-        await serve_http(create_app(services), "", 0, sockets=[context.http_socket], started=ready, stop=stop)
+        await serve_http(create_app(services), context.http_socket, stop=stop, started=ready)
 
 
 #: In order of starting; stopped the other way round: first what lets data in.

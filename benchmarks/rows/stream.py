@@ -162,6 +162,8 @@ class _Feed:
                 received_us=at_us + _SECOND_US,
                 device_time_ns=at_us * 1000,
                 sequence=number,
+                earliest_us=at_us,
+                latest_us=at_us,
             )
             builder.reading(reading, builder.raw(raw.encode()))
 

@@ -12,7 +12,6 @@ import psycopg
 import pytest
 
 from api.live import hub, watcher
-from api.server import PortTaken, bind
 from tests.api_site import Event, Site, Stream, live, minutes_ago, open_site, served
 
 
@@ -285,11 +284,6 @@ async def test_too_many_streams_are_refused(site: Site, address: str, monkeypatc
         async with httpx.AsyncClient() as client:
             response = await client.get(f"{address}/api/live", headers=headers)
         assert (response.status_code, response.json()["error"]["code"]) == (503, "not-ready")
-
-
-async def test_a_taken_port_says_what_to_do() -> None:
-    with bind("127.0.0.1", 0) as listener, pytest.raises(PortTaken, match="VITALSTREAM_HTTP_PORT"):
-        bind("127.0.0.1", listener.getsockname()[1])
 
 
 def test_alerts_waiting_are_bounded() -> None:

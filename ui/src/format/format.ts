@@ -159,13 +159,6 @@ export function limitText(limit: string): string {
   return limit.replace('>=', '≥').replace('<=', '≤')
 }
 
-const durationUnits: Record<string, string> = { s: 's', m: 'min', h: 'h', d: 'd' }
-
-/** A rule's duration ("5m") with a unit people write: "5 min". */
-export function durationText(duration: string): string {
-  return duration.replace(/^(\d+)([smhd])$/, (_, n: string, unit: string) => `${n} ${durationUnits[unit] ?? unit}`)
-}
-
 export function countText(n: number, one: string, many = `${one}s`): string {
   return `${String(n)} ${n === 1 ? one : many}`
 }

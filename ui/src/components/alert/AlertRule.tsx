@@ -1,13 +1,7 @@
 import type { Alert } from '../../api/types'
-import { durationText, limitText, priorityWord, unitText } from '../../format/format'
+import { priorityWord } from '../../format/format'
 import styles from './AlertParts.module.css'
 import { metricText } from './metricText'
-
-/** A comparison gets its unit; a limit that is written in words already says it. */
-function withUnit(limit: string | null | undefined, unit: string | null | undefined): string | null {
-  if (!limit) return null
-  return /^[<>]=?\s*[\d.]+$/.test(limit) ? `${limitText(limit)} ${unitText(unit ?? '')}` : limit
-}
 
 /** Which rule spoke, and the limits it used at the time. */
 export function AlertRule({ alert }: { alert: Alert }) {
@@ -17,9 +11,9 @@ export function AlertRule({ alert }: { alert: Alert }) {
     ['Version', String(alert.version)],
     ['Priority', priorityWord[alert.priority]],
     ['Watches', limits.metric && metricText(limits.metric)],
-    ['Raises at', withUnit(limits.raise, limits.unit)],
-    ['For at least', limits.for && durationText(limits.for)],
-    ['Clears at', withUnit(limits.clear, limits.unit)],
+    ['Raises at', limits.raise],
+    ['For at least', limits.for],
+    ['Clears at', limits.clear],
     ['Source', limits.source],
   ]
   return (
