@@ -16,6 +16,8 @@ from functools import partial
 
 #: Unacknowledged messages a connection; MQTT 5's usual receive maximum is far above, real devices are below.
 WINDOW = 100
+#: The answer to a good CONNECT of a clean session.
+CONNACK = b"\x20\x02\x00\x00"
 _PUBACK = 0x40
 _LIMIT_S = 120.0
 
@@ -40,14 +42,22 @@ def connect_packet(device: str, password: str) -> bytes:
     return _packet(0x10, head + _text(device) + _text(device) + _text(password))
 
 
+def publish_packet(device: str, packet_id: int, payload: bytes) -> bytes:
+    """PUBLISH with QoS 1 to the device's own topic for readings."""
+    topic = _text(f"vitalstream/v1/{device}/readings")
+    return _packet(0x32, topic + struct.pack(">H", packet_id) + payload)
+
+
 def publishes(device: str, count: int, base_ms: int) -> list[bytes]:
     """PUBLISH packets with one reading each; packet ids run from 1."""
-    topic = _text(f"vitalstream/v1/{device}/readings")
-    result = []
-    for number in range(count):
-        body = f'{{"metric":"spo2","value":{94 + number % 6},"unit":"%","at":{base_ms + number},"seq":{number}}}'
-        result.append(_packet(0x32, topic + struct.pack(">H", number % 65_535 + 1) + body.encode()))
-    return result
+    return [
+        publish_packet(
+            device,
+            number % 65_535 + 1,
+            b'{"metric":"spo2","value":%d,"unit":"%%","at":%d,"seq":%d}' % (94 + number % 6, base_ms + number, number),
+        )
+        for number in range(count)
+    ]
 
 
 class _Connection(asyncio.Protocol):

@@ -24,7 +24,7 @@ from storage.embedded.server import EmbeddedServer
 from storage.migrate import migrate
 from storage.registry.devices import add_device
 from storage.registry.patients import NewPatient, add_patient
-from tests.running import free_port
+from tests.running import Installation, free_port
 from tests.system_tools import find_program, why_not
 
 #: Where data lies: /tmp is memory on many machines, /var/tmp is a disk (Filesystem Hierarchy Standard 3.0, 5.15).
@@ -33,7 +33,7 @@ DISK = Path("/var/tmp")
 #: Bindings start before every reading that a row makes.
 _BOUND_BEFORE = timedelta(days=2)
 
-#: A helper ends as soon as its standard input does; Mosquitto at SIGTERM.
+#: A helper ends as soon as its standard input does, Mosquitto and `up` at SIGTERM.
 _STOP_S = 5.0
 _MOSQUITTO_READY_S = 5.0
 
@@ -126,6 +126,20 @@ def database() -> Iterator[str]:
 async def _migrate(dsn: str) -> None:
     async with await connect(dsn, application_name="benchmark") as connection:
         await migrate(connection)
+
+
+@contextmanager
+def running_system() -> Iterator[Installation]:
+    """A whole `vitalstream up` in a process of its own, ready to serve."""
+    with data_parent() as parent:
+        made = Installation(parent / "data")
+        try:
+            made.up()
+            yield made
+        finally:
+            if made.process is not None:
+                made.process.terminate()
+                _end(made.process)
 
 
 async def register(dsn: str, count: int) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""One simulated device on MQTT: an ordinary paho client that publishes with QoS 1 and resends what was not acknowledged."""
+"""One simulated device: an ordinary paho client that publishes with QoS 1 and resends what was not acknowledged."""
 
 from __future__ import annotations
 

@@ -10,12 +10,47 @@ from simulators.scenarios import STORIES, WELL, Device, Measurement, Scenario, a
 
 _FIRST = {
     "female": ("Ada", "Maren", "Ingrid", "Salma", "Chloe", "Rosa", "Hanna", "Mei", "Agnes", "Leila", "Olga", "Nora"),
-    "male": ("Jonas", "Viktor", "Samuel", "Arjun", "Piotr", "Emil", "Tomas", "Kofi", "Henrik", "Luis", "Daniel", "Yusuf"),
+    "male": (
+        "Jonas",
+        "Viktor",
+        "Samuel",
+        "Arjun",
+        "Piotr",
+        "Emil",
+        "Tomas",
+        "Kofi",
+        "Henrik",
+        "Luis",
+        "Daniel",
+        "Yusuf",
+    ),
 }
-_LAST = (
-    "Novak Lindqvist Okafor Berger Castellano Haddad Kowalska Tanaka Moreau Petrov Silva Andersen Weiss Fontaine "
-    "Iyer Nakamura Brandt Osei Duarte Halvorsen Richter Farouk Bianchi Larsen"
-).split()
+_LAST = [
+    "Novak",
+    "Lindqvist",
+    "Okafor",
+    "Berger",
+    "Castellano",
+    "Haddad",
+    "Kowalska",
+    "Tanaka",
+    "Moreau",
+    "Petrov",
+    "Silva",
+    "Andersen",
+    "Weiss",
+    "Fontaine",
+    "Iyer",
+    "Nakamura",
+    "Brandt",
+    "Osei",
+    "Duarte",
+    "Halvorsen",
+    "Richter",
+    "Farouk",
+    "Bianchi",
+    "Larsen",
+]
 _ZONES = ("Europe/Berlin", "Europe/London", "Europe/Berlin", "America/New_York", "Europe/Madrid")
 
 #: Days of memory, streamed minutes before a sustained story, and the most readings a patient brings along.

@@ -32,7 +32,6 @@ class Device:
     form: str = "json"
 
 
-
 CUFF = Device("cuff", 30.0, 4.0, history_hours=(7, 11, 15, 19))
 THERMOMETER = Device("thermometer", 30.0, 6.0, history_hours=(7, 13, 20))
 SCALE = Device("scale", 3600.0, 8.0, history_hours=(6,))
@@ -97,7 +96,11 @@ COPD_DESATURATION = Scenario(
     name="copd-desaturation",
     programmes=("copd",),
     # 288 s of low readings are in the oximeter's memory: the 5 min dwell ends 12 s into the live part.
-    devices=(Device("oximeter", 1.0, history_hours=(6, 8, 10, 12, 14, 16, 18, 20), stream_history=True), THERMOMETER, Device("patch", 15.0, 3.0)),
+    devices=(
+        Device("oximeter", 1.0, history_hours=(6, 8, 10, 12, 14, 16, 18, 20), stream_history=True),
+        THERMOMETER,
+        Device("patch", 15.0, 3.0),
+    ),
     expected=("spo2-copd",),
     copd=True,
     spo2_target=(88, 92),

@@ -120,9 +120,7 @@ def load_migrations(folder: Path = SQL) -> list[Migration]:
             f"Migrations in {folder} are numbered {list(steps)}; they must run from 1 without gap."
         )
     if stray := set(extras) - set(steps):
-        raise MigrationFilesWrong(
-            f"{folder / 'timescale'} has {sorted(stray)}, but there are no such migrations."
-        )
+        raise MigrationFilesWrong(f"{folder / 'timescale'} has {sorted(stray)}, but there are no such migrations.")
     return [
         Migration(number, file.stem, file.read_text(encoding="utf-8"), _text(extras.get(number)))
         for number, file in steps.items()
@@ -191,9 +189,7 @@ async def _applied(connection: Connection) -> list[_Applied]:
     known = await connection.execute("SELECT to_regclass('schema_migration') IS NOT NULL")
     if await known.fetchone() != (True,):
         return []
-    rows = await connection.execute(
-        "SELECT number, name, engine, checksum FROM schema_migration ORDER BY number"
-    )
+    rows = await connection.execute("SELECT number, name, engine, checksum FROM schema_migration ORDER BY number")
     return [_Applied(*row) for row in await rows.fetchall()]
 
 
@@ -254,9 +250,7 @@ async def _apply(connection: Connection, migration: Migration, engine: Engine) -
     assert engine in get_args(Engine)
     try:
         async with connection.transaction():
-            await connection.execute(
-                "SET LOCAL statement_timeout = 0"
-            )  # rewriting a large chart takes its time
+            await connection.execute("SET LOCAL statement_timeout = 0")  # rewriting a large chart takes its time
             await connection.execute("SELECT set_config('vitalstream.engine', %s, true)", [engine])
             # Bytes and no parameters: the whole file goes as one script, and a % in it stays a %.
             await connection.execute(migration.sql.encode())

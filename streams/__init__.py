@@ -1,1 +1,1 @@
-"""Room 2: the one place where order and transactions are decided: attribute, dedupe, evaluate, hand over to the chart."""
+"""Room 2: where order and transactions are decided: attribute, dedupe, evaluate, hand over to the chart."""

@@ -16,7 +16,10 @@ from vitals.reading import SINCE_EVER
 _STATUS_METRICS = np.array([m.number for m in codes.table().values() if m.shape == "device-status"])
 
 #: Reasons for quarantine, with what to do about each.
-UNKNOWN_DEVICE = ("unknown-device", "the device is not registered; register it with `vitalstream device add`, then replay")
+UNKNOWN_DEVICE = (
+    "unknown-device",
+    "the device is not registered; register it with `vitalstream device add`, then replay",
+)
 NO_BINDING = (
     "no-binding",
     "no patient was bound to the device when this was measured; correct the binding, then replay",

@@ -28,13 +28,14 @@ HISTORY_TRIES = 5
 
 POISONED = ("poisoned", "the reading could not be processed; it is kept here, please report it with its raw bytes")
 
+UNMARKED = Flag(0)
 _NO_HEAD = Head(NONE, NONE)
 
 #: One row of the journal: (shard, offset, row).
 Place = tuple[int, int, int]
 
 
-class Rehearsed(Exception):  # noqa: N818 - not a fault: rolls a rehearsal back
+class Rehearsed(Exception):
     """A rehearsal went through and was rolled back."""
 
 
@@ -63,7 +64,7 @@ class _Judged:
 class Processor:
     """Applies groups through a Chart. One instance a process; not reentrant: one committer calls it."""
 
-    def __init__(self, chart: Chart, engine: AlertEngine, lateness_us: int, mark: Flag = Flag(0)) -> None:
+    def __init__(self, chart: Chart, engine: AlertEngine, lateness_us: int, mark: Flag = UNMARKED) -> None:
         """`mark` is set on every reading that is charted (TEST_DATA in a simulation)."""
         self._chart = chart
         self._engine = engine

@@ -24,8 +24,8 @@ from storage.connection import Pool
 from storage.registry.accounts import NewUser, add_token, add_user
 from storage.registry.devices import Credentials, add_device
 from storage.registry.patients import NewPatient, add_patient
-from vitalstream.listening import listen
 from vitals import codes, units
+from vitalstream.listening import listen
 
 #: What made-up ids are derived from.
 _IDS = UUID("6f1f3f36-9d8c-4f7a-8d5e-0d8a0c5b2f11")

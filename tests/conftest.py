@@ -16,9 +16,7 @@ pytest_plugins = ["tests.fixtures_postgres"]
 # Every day: the same examples each time, so a red run means a change. No deadline: shared cores are uneven.
 hypothesis.settings.register_profile("ci", derandomize=True, print_blob=True, deadline=None)
 # `make test-long`: fresh examples each time; the blob in a failure's message brings one back.
-hypothesis.settings.register_profile(
-    "long", max_examples=20_000, derandomize=False, print_blob=True, deadline=None
-)
+hypothesis.settings.register_profile("long", max_examples=20_000, derandomize=False, print_blob=True, deadline=None)
 hypothesis.settings.load_profile("ci")
 
 _NEEDS_A_PROGRAM = ("browser", "mosquitto", "timescale")

@@ -1,4 +1,4 @@
-"""Identity of a measurement: device, metric, device time as sent, sequence. The same identity is the same measurement."""
+"""Identity of a measurement: device, metric, device time as sent, sequence. Same identity, same measurement."""
 
 from __future__ import annotations
 

@@ -102,7 +102,9 @@ def value_of(number: Decimal) -> Value:
     shown = len(digits) + max(exponent, 0) if any(digits) else 1
     decimals = max(-exponent, 0)
     if shown > SIGNIFICANT_DIGITS_MAX or decimals > SIGNIFICANT_DIGITS_MAX:
-        raise Unrepresentable(f"the value needs {max(shown, decimals)} digits; at most {SIGNIFICANT_DIGITS_MAX} can be kept")
+        raise Unrepresentable(
+            f"the value needs {max(shown, decimals)} digits; at most {SIGNIFICANT_DIGITS_MAX} can be kept"
+        )
     return Value(float(number), decimals)
 
 
@@ -117,8 +119,8 @@ class Reading:
 
     - `metric`: key of the code table; `values`: one, or for a blood pressure three (systolic, diastolic, mean).
     - `unit`: UCUM code as sent.
-    - `device_time_ns`: device time as sent, UTC nanoseconds since 1970; for a zoneless clock its face read as if it were UTC;
-      NONE when there was none. `sequence`: the device's counter, NONE when there was none.
+    - `device_time_ns`: device time as sent, UTC nanoseconds since 1970; for a zoneless clock its face read as if it were
+      UTC; NONE when there was none. `sequence`: the device's counter, NONE when there was none.
     - `measured_us`: believed instant, UTC microseconds; `received_us`: when the gateway got it first.
     - `offset_us`: what was added to the device's time; `utc_offset_min`: zone of the measurement.
     - `earliest_us`..`latest_us`: every instant at which it could have been measured (equal to `measured_us` when the

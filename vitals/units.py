@@ -83,7 +83,9 @@ def _resolve(text: str) -> Unit:
     code = ALIASES.get(text, text)
     found = _BY_CODE.get(code) or _BY_CODE.get(_ANNOTATION.sub("", code))
     if found is None:
-        raise UnknownUnit(f"unit {text[:40]!r} is not known; send a UCUM code such as {', '.join(sorted(_BY_CODE))[:90]}")
+        raise UnknownUnit(
+            f"unit {text[:40]!r} is not known; send a UCUM code such as {', '.join(sorted(_BY_CODE))[:90]}"
+        )
     return found
 
 

@@ -212,7 +212,9 @@ def decode(record: bytes) -> Record:
         raise InternalError(f"journal record of {len(record)} bytes is shorter than its head: the journal is damaged")
     magic, version, kind, count, table_length, raw_length = _HEAD.unpack_from(record)
     if magic != MAGIC or version != VERSION:
-        raise InternalError(f"journal record has version {version}, this program reads {VERSION}: run the newer program")
+        raise InternalError(
+            f"journal record has version {version}, this program reads {VERSION}: run the newer program"
+        )
     columns_at = _HEAD.size + table_length
     raw_at = columns_at + count * READING.itemsize
     if len(record) != raw_at + raw_length:

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
-
 from storage import migrate
 from storage.connection import Connection, connect
 from storage.embedded.server import attach_or_start

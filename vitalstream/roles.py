@@ -67,7 +67,7 @@ class Context:
     def loopback(self) -> str:
         """An address at which this machine reaches itself, whatever it listens on."""
         bind = self.settings.bind
-        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104 - compared, not bound
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)
 
     @property
     def url(self) -> str:

@@ -28,9 +28,9 @@ from storage.journal.leases import PostgresLeases
 from storage.journal.postgres import PostgresJournal
 from streams.engines.inline import InlineEngine
 from streams.processor import Applied, Processor
+from vitals import codes, wire
 from vitals.identity import shard_of
 from vitals.reading import Reading, Value
-from vitals.wire import RecordBuilder
 from vitalstream import telemetry
 
 PATIENTS = 200
@@ -46,8 +46,6 @@ _SECOND_US = 1_000_000
 #: All runs together last less in the devices' time.
 _SPAN_US = 12 * 3600 * _SECOND_US
 _LIMIT_S = 60.0
-#: Patients whose records are appended with one commit, as a busy gateway would.
-_APPENDED_TOGETHER = 20
 
 
 def rows() -> list[Row]:
@@ -122,50 +120,58 @@ class _Site:
 
 
 class _Feed:
-    """Appends what the devices of all patients would send next."""
+    """Appends what the devices of all patients would send next: heart rate and SpO2 by turns, once a second."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self._at_us = time.time_ns() // 1000 - _SPAN_US
         self._runs = 0
+        self._pattern = wire.decode(_pattern())
 
     async def append(self, readings: int) -> tuple[int, int]:
         """One record of so many readings a patient; the measured times that they lie in."""
         from_us, to_us = self._at_us, self._at_us + readings * _SECOND_US
         async with PostgresJournal(self._dsn) as journal:
-            for first in range(0, PATIENTS, _APPENDED_TOGETHER):
-                builders: dict[int, RecordBuilder] = {}
-                for patient in range(first, first + _APPENDED_TOGETHER):
-                    builder = builders.setdefault(shard_of(f"p{patient}"), RecordBuilder("benchmark"))
-                    self._readings(builder, patient, readings)
-                await journal.append({shard: builder.encode() for shard, builder in builders.items()})
+            for patient in range(PATIENTS):
+                await journal.append({shard_of(f"p{patient}"): self._record(patient, readings)})
         self._at_us = to_us
         self._runs += 1
         return from_us, to_us
 
-    def _readings(self, builder: RecordBuilder, patient: int, count: int) -> None:
-        """Heart rate and SpO2 by turns, once a second; who is unwell desaturates for a third of the time."""
-        unwell = (patient + self._runs) % UNWELL_ONE_OF == 0
-        for number in range(count):
-            at_us = self._at_us + number * _SECOND_US
-            low = unwell and count // 3 < number < 2 * count // 3
-            metric, unit, value = (
-                ("spo2", "%", (88 if low else 95) + number % 3) if number % 2 else ("heart_rate", "/min", 70 + number % 9)
-            )
-            raw = f'{{"metric":"{metric}","value":{value},"unit":"{unit}","at":{at_us // 1000},"seq":{number}}}'
-            reading = Reading(
-                device=f"device-{patient}",
-                metric=metric,
-                values=(Value(float(value)),),
-                unit=unit,
-                measured_us=at_us,
-                received_us=at_us + _SECOND_US,
-                device_time_ns=at_us * 1000,
-                sequence=number,
-                earliest_us=at_us,
-                latest_us=at_us,
-            )
-            builder.reading(reading, builder.raw(raw.encode()))
+    def _record(self, patient: int, readings: int) -> bytes:
+        """Who is unwell desaturates for the middle third of the record."""
+        columns = self._pattern.columns[:readings].copy()
+        for name in ("measured_us", "received_us", "earliest_us", "latest_us"):
+            columns[name] += self._at_us
+        columns["device_time_ns"] += self._at_us * 1000
+        if (patient + self._runs) % UNWELL_ONE_OF == 0:
+            middle = columns[readings // 3 : 2 * readings // 3]
+            middle["value"][middle["metric"] == codes.metric("spo2").number, 0] = 88.0
+        strings = [text.replace("DEVICE", f"device-{patient}") for text in self._pattern.strings]
+        return wire.encode_columns(columns, tuple(strings), self._pattern.raw)
+
+
+def _pattern() -> bytes:
+    """A record whose times run from 0 on."""
+    builder = wire.RecordBuilder("benchmark")
+    for number in range(READINGS):
+        metric, unit, value = ("spo2", "%", 95 + number % 3) if number % 2 else ("heart_rate", "/min", 70 + number % 9)
+        raw = f'{{"metric":"{metric}","value":{value},"unit":"{unit}","at":1790000000000,"seq":{number}}}'
+        at_us = number * _SECOND_US
+        reading = Reading(
+            device="DEVICE",
+            metric=metric,
+            values=(Value(float(value)),),
+            unit=unit,
+            measured_us=at_us,
+            received_us=at_us + _SECOND_US,
+            device_time_ns=at_us * 1000,
+            sequence=number,
+            earliest_us=at_us,
+            latest_us=at_us,
+        )
+        builder.reading(reading, builder.raw(raw.encode()))
+    return builder.encode()
 
 
 class _Stream:
@@ -176,7 +182,7 @@ class _Stream:
         self._stop = asyncio.Event()
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._charted = 0
+        self._readings = 0
         self.groups: list[int] = []
 
     async def start(self) -> None:
@@ -188,10 +194,10 @@ class _Stream:
 
     async def apply(self, readings: int) -> float:
         """Seconds until so many more readings are charted and committed."""
-        self.groups, self._charted = [], 0
+        self.groups, self._readings = [], 0
         began_s = time.perf_counter()
         async with asyncio.timeout(_LIMIT_S):
-            while self._charted < readings:
+            while self._readings < readings:
                 self._changed.clear()
                 await self._changed.wait()
         return time.perf_counter() - began_s
@@ -216,10 +222,10 @@ class _Stream:
                 ready.set()
 
     def _applied(self, applied: Applied) -> None:
-        if applied.observations:
-            self.groups.append(applied.observations)
-            self._charted += applied.observations
-        self._changed.set()
+        if applied.readings:
+            self.groups.append(applied.readings)
+            self._readings += applied.readings
+            self._changed.set()
 
 
 def _copy_in(table: str) -> sql.Composed:
@@ -234,9 +240,7 @@ def _make_table(connection: psycopg.Connection, name: str, *, indexes: bool) -> 
     connection.execute(
         sql.SQL("CREATE TABLE {} (LIKE observation {}) PARTITION BY RANGE (measured_at)").format(table, like)
     )
-    connection.execute(
-        sql.SQL("CREATE TABLE {} PARTITION OF {} DEFAULT").format(sql.Identifier(f"{name}_rows"), table)
-    )
+    connection.execute(sql.SQL("CREATE TABLE {} PARTITION OF {} DEFAULT").format(sql.Identifier(f"{name}_rows"), table))
     connection.commit()
 
 
@@ -250,6 +254,6 @@ def _chunks(dsn: str, measured_us: tuple[int, int], groups: list[int]) -> list[b
     with psycopg.connect(dsn) as connection, connection.cursor() as cursor, cursor.copy(query) as copy:
         rows = OBSERVATION.decode(b"".join(map(bytes, copy)))
     if len(rows) != sum(groups):
-        raise RuntimeError(f"{len(rows)} rows are charted where {sum(groups)} should be")
+        raise RuntimeError(f"{sum(groups)} readings were applied and {len(rows)} charted: the rest is no fair load")
     ends = list(itertools.accumulate(groups, initial=0))
     return [HEADER + rows[first:end].tobytes() + TRAILER for first, end in itertools.pairwise(ends)]

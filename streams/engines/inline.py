@@ -29,7 +29,7 @@ _log = structlog.get_logger("streams")
 
 
 class InlineEngine:
-    """Owns shards through leases and applies their records. `run` ends when `stop` is set or raises when it can't go on."""
+    """Owns shards through leases and applies their records until it is told to stop or can't go on."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class InlineEngine:
             await self._commit(mine, poisoned)
         except PartnerError:
             raise
-        except Exception as error:  # a top loop: whatever it is, one poisoned reading must not stop its shard
+        except Exception as error:  # noqa: BLE001 - a top loop: whatever it is, one poisoned reading must not stop its shard
             self._processor.drop()
             await self._split(mine, poisoned, error)
         else:

@@ -120,9 +120,7 @@ def test_a_clock_or_chance_in_thinking_code_is_found(tmp_path: Path, folder: str
     assert _banned(tmp_path, folder, line) == 1
 
 
-@pytest.mark.parametrize(
-    "folder", ["streams/engines", "device_gateway/mqtt", "storage", "vitalstream", "tests"]
-)
+@pytest.mark.parametrize("folder", ["streams/engines", "device_gateway/mqtt", "storage", "vitalstream", "tests"])
 def test_elsewhere_the_clock_may_be_read(tmp_path: Path, folder: str) -> None:
     assert _banned(tmp_path, folder, "from time import monotonic\nimport random") == 0
 

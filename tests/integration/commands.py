@@ -11,9 +11,13 @@ from unittest.mock import patch
 from tests.running import Installation
 from vitalstream.cli import main
 
+_SERVING = ("up", "run", "demo")
+
 
 def run(site: Installation, *words: str, stdin: str = "", **env: str) -> CompletedProcess[str]:
-    """`vitalstream WORDS` to its end, like `Installation.command`; for what neither serves nor sets up logging."""
+    """`vitalstream WORDS` to its end, like `Installation.command`; what serves runs in a process of its own."""
+    if words[0] in _SERVING:
+        return site.command(*words, stdin=stdin, **env)
     out, err = _pipe(), _pipe()
     code = 0
     with (

@@ -15,8 +15,8 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from storage.embedded.server import EmbeddedServer
-from tests.integration.test_cli_usage import EXIT_IS_LOST
 from tests.integration.commands import run
+from tests.integration.test_cli_usage import EXIT_IS_LOST
 from tests.running import Installation
 
 REFUSED = "postgresql://monitor:s3cret@127.0.0.1:1/ward"
@@ -32,7 +32,9 @@ def site(tmp_path: Path) -> Iterator[Installation]:
     assert not made.data_dir.exists(), "no embedded server beside the operator's own"
 
 
-@pytest.mark.parametrize("words", [["up"], ["ledger"], ["migrate"], ["run", "api"], ["patient", "add", "p-1"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [["up"], ["ledger"], ["migrate"], ["run", "api"], ["patient", "add", "p-1"]], ids=" ".join
+)
 def test_a_server_that_refuses(site: Installation, words: list[str]) -> None:
     done = run(site, *words, DATABASE_URL=REFUSED)
     assert (done.returncode, done.stdout) == (1, "")

@@ -16,7 +16,9 @@ from tests.running import Installation
 from vitalstream.cli import _COMMANDS
 
 UNREACHABLE = "postgresql://monitor:s3cret@127.0.0.1:1/ward"
-EXIT_IS_LOST = "BUG vitalstream/cli/__init__.py main(): with standalone_mode=False click returns ctx.exit's code, and main drops it"
+EXIT_IS_LOST = (
+    "BUG in vitalstream.cli.main: without standalone mode click returns the code of ctx.exit, and main drops it"
+)
 
 
 @pytest.fixture
@@ -129,7 +131,12 @@ def test_decode_a_blood_pressure(nowhere: Installation) -> None:
     assert reading["measured_at"] == "2026-11-22T10:42:05"
 
 
-BAD_FRAMES = [("2a37", "06", "truncated"), ("2a35", "007800", "truncated"), ("2a37", "zz", "bad-hex"), ("ffff", "00", "unknown-format")]
+BAD_FRAMES = [
+    ("2a37", "06", "truncated"),
+    ("2a35", "007800", "truncated"),
+    ("2a37", "zz", "bad-hex"),
+    ("ffff", "00", "unknown-format"),
+]
 
 
 @pytest.mark.parametrize(("uuid", "frame", "code"), BAD_FRAMES)
@@ -162,7 +169,14 @@ def test_decode_loads_nothing_heavy() -> None:
 
 # ---------------------------------------------------------------- fhir
 
-READING = {"patient": "p-1", "device": "d-1", "metric": "body_temp", "value": 36.6, "unit": "Cel", "at": "2026-11-22T10:42:00Z"}
+READING = {
+    "patient": "p-1",
+    "device": "d-1",
+    "metric": "body_temp",
+    "value": 36.6,
+    "unit": "Cel",
+    "at": "2026-11-22T10:42:00Z",
+}
 
 
 def test_fhir_renders_a_reading_with_its_digits(nowhere: Installation) -> None:

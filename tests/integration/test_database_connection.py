@@ -102,16 +102,13 @@ async def test_a_pool_that_stays_full_says_so(database_dsn: str, monkeypatch: py
                 pass
 
 
-async def test_a_pool_hands_out_no_dead_connections(
-    database_dsn: str, postgres_server: EmbeddedServer
-) -> None:
+async def test_a_pool_hands_out_no_dead_connections(database_dsn: str, postgres_server: EmbeddedServer) -> None:
     async with Pool(database_dsn, application_name="victim", size_max=1) as pool:
         async with pool.connection() as connection:
             await connection.execute("SELECT 1")
         with psycopg.connect(postgres_server.dsn, autocommit=True) as killer:
             killer.execute(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = "
-                "'victim'"
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'victim'"
             )
         async with pool.connection() as connection:
             assert await (await connection.execute("SELECT 1")).fetchone() == (1,)

@@ -158,9 +158,7 @@ def python_for(account: Account) -> str:
             done = account.run([candidate, "-c", "import sys; print(*sys.version_info[:2])"], timeout_s=10)
             if done.stdout.split() == [str(part) for part in sys.version_info[:2]]:
                 return candidate
-    pytest.skip(
-        f"no Python {sys.version_info[0]}.{sys.version_info[1]} that the account {account.name} can run"
-    )
+    pytest.skip(f"no Python {sys.version_info[0]}.{sys.version_info[1]} that the account {account.name} can run")
 
 
 def copy_modules(home: Path) -> None:

@@ -19,9 +19,7 @@ def test_a_second_owner_is_refused_at_once(stopped_server_dir: Path) -> None:
     server = EmbeddedServer.start(stopped_server_dir, wait_s=0)
     try:
         begin = time.monotonic()
-        with pytest.raises(
-            DataDirectoryInUse, match=rf"process {os.getpid()}.*VITALSTREAM_DATA_DIR"
-        ) as caught:
+        with pytest.raises(DataDirectoryInUse, match=rf"process {os.getpid()}.*VITALSTREAM_DATA_DIR") as caught:
             EmbeddedServer.start(stopped_server_dir, wait_s=30)
         assert time.monotonic() - begin < 1
         assert caught.value.code == "data-directory-in-use"

@@ -95,9 +95,7 @@ async def test_a_failing_migration_leaves_the_one_before(empty_database_dsn: str
 
 
 async def test_the_sql_knows_its_engine(empty_database_dsn: str) -> None:
-    asks = Migration(
-        1, "0001_asks", "CREATE TABLE e AS SELECT current_setting('vitalstream.engine') AS e;", ""
-    )
+    asks = Migration(1, "0001_asks", "CREATE TABLE e AS SELECT current_setting('vitalstream.engine') AS e;", "")
     async with await connect(empty_database_dsn, application_name="tests") as connection:
         await migrate(connection, [asks])
         assert await (await connection.execute("SELECT e FROM e")).fetchone() == ("postgresql",)

@@ -1,4 +1,4 @@
-"""The processor on real PostgreSQL: one measurement one Observation, the right patient, nothing lost, nothing stopped."""
+"""The processor on real PostgreSQL: one measurement one Observation, the right patient, nothing lost."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ async def test_another_value_under_the_same_identity_is_a_conflict(line: Line, a
 async def test_counter_without_time_that_restarts_is_a_new_run_and_its_redelivery_a_duplicate(
     line: Line, anna: Registry
 ) -> None:
-    timeless = [replace(spo2("oximeter-1", n, value, sequence=1), device_time_ns=NONE) for n, value in ((1, "96"), (2, "97"))]
+    timeless = [
+        replace(spo2("oximeter-1", n, value, sequence=1), device_time_ns=NONE) for n, value in ((1, "96"), (2, "97"))
+    ]
     await line.append(timeless, shard_key="anna")
     await line.append([timeless[1]], shard_key="anna")
     counts = await line.apply()
@@ -160,7 +162,7 @@ async def test_splits_duplicates_disorder_and_restarts_change_nothing(line: Line
         assert counts.balanced
         told.append(
             line.rows(
-                "SELECT rule, version, priority, us_of(opened_at), us_of(cleared_at), "  # noqa: S608 - our own words
+                "SELECT rule, version, priority, us_of(opened_at), us_of(cleared_at), "
                 "(SELECT array_agg(r ->> 'measured_us' ORDER BY 1) FROM jsonb_array_elements(readings) r) "
                 f"FROM alert a JOIN patient p ON p.key = a.patient WHERE p.id = '{patient}' "
                 "AND condition <> 'retracted' ORDER BY 4, 1"

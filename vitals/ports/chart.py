@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from vitals.errors import InternalError
-from vitals.events import AlertChange, PatientContext, PatientHistory, Samples
+from vitals.events import AlertChange, PatientContext, PatientHistory
 from vitals.ports.alerting import HistoryRequest
 
 Columns = np.ndarray[Any, np.dtype[np.void]]
@@ -126,7 +126,7 @@ class Head:
     sequence: int
 
 
-class ShardLost(Exception):  # noqa: N818 - a fact about ownership, not a fault
+class ShardLost(Exception):
     """Another owner has these shards, or their offset is not the expected one; nothing was written."""
 
     def __init__(self, shards: Collection[int]) -> None:
@@ -160,7 +160,7 @@ class Unit(Protocol):
         ...
 
     async def known(self, identities: Collection[IdentityKey]) -> dict[IdentityKey, Known]:
-        """What is charted under these identities, whatever patient or status; locks their devices for the transaction."""
+        """What is charted under these identities, whatever patient or status; locks their devices."""
         ...
 
     async def history(

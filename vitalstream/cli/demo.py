@@ -16,9 +16,12 @@ _OVERVIEW = """
   [bold]{url}[/bold]      sign in as [bold]{user}[/bold] with [bold]{password}[/bold]
 
   Three things to try
-  1. Watch the worklist: within 15 s a patient with COPD rises to the top, within 50 s three others follow.
+  1. Watch the worklist: within 15 s a patient with COPD rises to the top, within 50 s two others follow.
   2. Open that patient, read why the alert came, acknowledge it; open a second window and see it there.
-  3. Be a device: vitalstream/v1/{{id}}/readings on MQTT port {mqtt_port}; `vitalstream device add` makes one.
+  3. Be a device. In a second terminal:
+     VITALSTREAM_DATA_DIR={data_dir} .venv/bin/vitalstream device add my-thermometer --patient p-005
+     mosquitto_pub -V 5 -p {mqtt_port} -u my-thermometer -P PASSWORD -q 1 -t vitalstream/v1/my-thermometer/readings \\
+       -m '{{"metric":"body_temp","value":39.4,"unit":"C"}}'
 
   Simulated patients. Not a medical device. Ctrl-C ends it and leaves nothing behind.
 """
@@ -30,7 +33,9 @@ _OVERVIEW = """
 @click.option("--check", is_flag=True, help="Print one JSON summary; exit 1 unless all is as it must be.")
 @click.option("--export", "folder", type=click.Path(file_okay=False, path_type=Path), help="Write scenarios as CSV.")
 @click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--use-database-url", is_flag=True, help="Use the database of DATABASE_URL; it fills with simulated data.")
+@click.option(
+    "--use-database-url", is_flag=True, help="Use the database of DATABASE_URL; it fills with simulated data."
+)
 @click.pass_context
 def demo(
     ctx: click.Context,
@@ -104,9 +109,14 @@ async def _run(
             url, mqtt_port = context.url, context.mqtt_port
 
             def on_url() -> None:
-                console.print(
-                    _OVERVIEW.format(url=url, user=sign_in.user, password=sign_in.password, mqtt_port=mqtt_port)
+                text = _OVERVIEW.format(
+                    url=url,
+                    user=sign_in.user,
+                    password=sign_in.password,
+                    mqtt_port=mqtt_port,
+                    data_dir=settings.data_dir,
                 )
+                console.print(text, soft_wrap=True)
 
             driver = Demo(
                 url=url,

@@ -59,7 +59,10 @@ def _page() -> Finding:
 
     built = (Path(api.__file__).parent / "static" / "index.html").is_file()
     return Finding(
-        "page", built, "the dashboard is built" if built else "the dashboard is not built", "" if built else "make setup"
+        "page",
+        built,
+        "the dashboard is built" if built else "the dashboard is not built",
+        "" if built else "make setup",
     )
 
 
@@ -80,11 +83,13 @@ async def _database(settings: Settings, dsn: str) -> AsyncIterator[Finding]:
             return
         yield Finding("schema", True, "up to date")
         counts = await read_ledger(connection)
+        good = counts.balanced and not counts.inconsistent
+        wrong = f"; shards whose counts can't be true: {list(counts.inconsistent)}" if counts.inconsistent else ""
         yield Finding(
             "ledger",
-            counts.balanced,
-            json.dumps(counts.as_json()),
-            "" if counts.balanced else "readings are missing or counted twice: keep the database and report this",
+            good,
+            json.dumps(counts.as_json()) + wrong,
+            "" if good else "readings are missing or counted twice: keep the database and report this",
         )
         twice = await identities_charted_twice(connection)
         yield Finding(

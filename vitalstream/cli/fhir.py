@@ -15,11 +15,11 @@ def fhir(ctx: click.Context, phd: bool) -> None:
     from vitals.fhir.lines import observation_lines
 
     failed = False
-    for number, result in enumerate(observation_lines(sys.stdin.buffer, phd=phd), start=1):
+    for result in observation_lines(sys.stdin.buffer, phd=phd):
         if isinstance(result, bytes):
             sys.stdout.buffer.write(result + b"\n")
         else:
             failed = True
-            click.echo(f"vitalstream fhir: line {number}: {result.message}", err=True)
+            click.echo(f"vitalstream fhir: line {result.line}: {result.message}", err=True)
     sys.stdout.buffer.flush()
     ctx.exit(1 if failed else 0)

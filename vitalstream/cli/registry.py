@@ -100,6 +100,12 @@ def patient_add(
     )
     check_patient(new)
     run_command(lambda connection: add_patient(connection, new, author=_AUTHOR))
+    if spo2_target is not None and "copd" not in programmes:
+        click.echo(
+            "warning: a recorded target of 88-92 replaces the general SpO2 rules, and the rule for it belongs to the "
+            "programme copd: without --programme copd no rule watches this patient's SpO2",
+            err=True,
+        )
     click.echo(json.dumps({"patient": patient_id}))
 
 
@@ -118,9 +124,7 @@ def device_add(device_id: str, patient_id: str | None, since: datetime | None) -
     from vitalstream.database import run_command
 
     made = run_command(
-        lambda connection: add_device(
-            connection, device_id, patient_id, since, datetime.now(UTC), author=_AUTHOR
-        )
+        lambda connection: add_device(connection, device_id, patient_id, since, datetime.now(UTC), author=_AUTHOR)
     )
     click.echo(json.dumps({"device_id": made.device_id, "username": made.username, "password": made.password}))
 

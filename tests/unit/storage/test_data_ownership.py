@@ -49,9 +49,7 @@ def test_a_half_written_note_is_nobodys(tmp_path: Path, note: str) -> None:
 
 
 def test_a_dead_owners_note_is_nobodys(tmp_path: Path) -> None:
-    lock_path(tmp_path / "data").write_text(
-        f'{{"pid": {dead_pid()}, "kind": "service", "dsn": "host=/gone"}}'
-    )
+    lock_path(tmp_path / "data").write_text(f'{{"pid": {dead_pid()}, "kind": "service", "dsn": "host=/gone"}}')
     assert current_holder(tmp_path / "data") is None
     lock = acquire(tmp_path / "data", HolderKind.SERVICE, wait_s=0)
     assert isinstance(lock, DataLock)

@@ -17,9 +17,7 @@ def test_ours_are_set_and_the_operators_win() -> None:
     assert (ours["host"], ours["password"], ours["application_name"]) == ("db.example", "s3cr#t", "api")
     assert (ours["connect_timeout"], ours["keepalives_idle"]) == (5, 30)
     assert "statement_timeout=30000" in str(ours["options"])
-    theirs = session_parameters(
-        f"{URL}?connect_timeout=60&options=-c%20statement_timeout%3D0", application_name="api"
-    )
+    theirs = session_parameters(f"{URL}?connect_timeout=60&options=-c%20statement_timeout%3D0", application_name="api")
     assert theirs["connect_timeout"] == "60"
     assert str(theirs["options"]).endswith("-c statement_timeout=0")  # the later one holds
 

@@ -13,9 +13,7 @@ from vitals.reading import NONE
 
 def test_golden_identity_and_ids() -> None:
     one = identity.identity("cuff-1", "blood_pressure", 1_700_000_000_000_000_000, 7)
-    assert one.hex() == (
-        "0006" "000e" "637566662d31" "626c6f6f645f7072657373757265" "17979cfe362a0000" "0000000000000007"
-    )
+    assert one.hex() == ("0006000e637566662d31626c6f6f645f707265737375726517979cfe362a00000000000000000007")
     # sha256(identity + 00 + "p-1") and blake2b-64, computed with coreutils' sha256sum and b2sum -l 64
     assert identity.observation_id(one, "p-1") == UUID("fe4bcba6c283598bf4cbc57b5c55656c")
     assert identity.shard_of("p-1") == 46
