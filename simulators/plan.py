@@ -25,32 +25,10 @@ _FIRST = {
         "Yusuf",
     ),
 }
-_LAST = [
-    "Novak",
-    "Lindqvist",
-    "Okafor",
-    "Berger",
-    "Castellano",
-    "Haddad",
-    "Kowalska",
-    "Tanaka",
-    "Moreau",
-    "Petrov",
-    "Silva",
-    "Andersen",
-    "Weiss",
-    "Fontaine",
-    "Iyer",
-    "Nakamura",
-    "Brandt",
-    "Osei",
-    "Duarte",
-    "Halvorsen",
-    "Richter",
-    "Farouk",
-    "Bianchi",
-    "Larsen",
-]
+_LAST = (
+    "Novak Lindqvist Okafor Berger Castellano Haddad Kowalska Tanaka Moreau Petrov Silva Andersen "
+    "Weiss Fontaine Iyer Nakamura Brandt Osei Duarte Halvorsen Richter Farouk Bianchi Larsen"
+).split()  # noqa: SIM905 - a list of names reads best as a line
 _ZONES = ("Europe/Berlin", "Europe/London", "Europe/Berlin", "America/New_York", "Europe/Madrid")
 
 #: Days of memory, streamed minutes before a sustained story, and the most readings a patient brings along.

@@ -26,13 +26,13 @@ NO_BINDING = (
 )
 TIME_UNCERTAIN = (
     "time-uncertain",
-    "the device's clock was wrong and the reading may have been measured outside the patient's binding; a person must decide",
+    "the device's clock was wrong and this may have been measured outside the patient's binding; a person must decide",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """Row by row. `device` is storage's key (0 unknown), `patient` its key (0 none), `shard` where the row belongs.
+    """Row by row. `device` and `patient` are storage's keys (0: unknown, none), `shard` is where the row belongs.
 
     `settled` marks rows of devices that have had exactly one binding ever: only those may take the fast path of dedupe.
     `status` marks device status, which needs no patient. `reasons` holds (code, message) of rows that nobody owns.
@@ -52,8 +52,8 @@ def attribute(
 ) -> Attribution:
     """Finds device and patient of every `good` row.
 
-    A row is attributed only if every instant in [earliest_us, latest_us] lies inside one binding, or if the device never
-    had another and was bound at receipt.
+    A row is attributed only if every instant in [earliest_us, latest_us] lies inside one binding; where
+    nothing is known of its time, if the device never had another binding and was bound at receipt.
     """
     count = len(columns)
     device = np.zeros(count, np.int64)

@@ -119,7 +119,7 @@ class Reading:
 
     - `metric`: key of the code table; `values`: one, or for a blood pressure three (systolic, diastolic, mean).
     - `unit`: UCUM code as sent.
-    - `device_time_ns`: device time as sent, UTC nanoseconds since 1970; for a zoneless clock its face read as if it were
+    - `device_time_ns`: device time as sent, UTC nanoseconds since 1970; of a zoneless clock its face read as if it were
       UTC; NONE when there was none. `sequence`: the device's counter, NONE when there was none.
     - `measured_us`: believed instant, UTC microseconds; `received_us`: when the gateway got it first.
     - `offset_us`: what was added to the device's time; `utc_offset_min`: zone of the measurement.

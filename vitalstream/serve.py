@@ -48,8 +48,9 @@ class Database:
 
     async def watch(self) -> None:
         """Returns never while the database lives; raises when our embedded server ends by itself."""
-        while self.server is None or self.server.running():
-            await asyncio.sleep(_WATCH_S)  # noqa: ASYNC110 - a process ends without setting an event of ours
+        # A process ends without setting an event of ours.
+        while self.server is None or self.server.running():  # noqa: ASYNC110
+            await asyncio.sleep(_WATCH_S)
         raise InternalError(
             "the embedded PostgreSQL ended by itself: look at its log in the data directory, then start again; "
             "everything acknowledged is safe"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device_gateway.timestamps import SINCE_EVER, Face, Instant, repair
-from vitals.reading import NONE, Flag
+from device_gateway.timestamps import Face, Instant, repair
+from vitals.reading import NONE, SINCE_EVER, Flag
 
 MINUTE_US = 60_000_000
 HOUR_US = 60 * MINUTE_US
