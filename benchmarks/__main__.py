@@ -15,6 +15,8 @@ from benchmarks.harness import ROUNDS, Result, Row, Skipped, Spread, measure, wr
 
 HERE = Path(__file__).parent
 LATEST = HERE / "results" / "latest.json"
+#: The whole table on one line a row.
+WIDTH = 180
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     results = _run(chosen, options.rounds)
     write_results(results, LATEST)
-    Console(file=sys.stdout).print(table(results))
+    # A file or a pipe has no width of its own, and 80 columns would break every name.
+    Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDTH).print(table(results))
     return 0
 
 
@@ -63,7 +66,10 @@ def _run(rows: list[Row], rounds: int) -> list[Result]:
 
 def table(results: list[Result]) -> Table:
     """For people: figures with three digits, ratios with their spread over the rounds."""
-    drawn = Table(title="medians; ratios are ours divided by theirs, median (lowest to highest round)")
+    drawn = Table(
+        title="medians; ratios are ours divided by theirs, median (lowest to highest round)",
+        caption="of rates more is better, of times (ms, us) less",
+    )
     for heading in ("row", "unit", "ours", "peer", "limit", "of peer", "of limit", "fsync"):
         drawn.add_column(heading, justify="left" if heading in ("row", "unit", "peer", "limit") else "right")
     for result in results:

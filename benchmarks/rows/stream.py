@@ -1,9 +1,10 @@
 """`stream`: how many readings a second come from the journal into committed rows, with all shipped rules on.
 
 Ours: the inline engine (read, attribute, dedupe, rules, chart) on PostgreSQL with fsync; 200 patients on monitors, of
-whom one in twenty leaves the quiet band for a while, in records of 500 readings. Peer: psycopg's COPY BINARY of the very
-rows that ours made, encoded before, into a table with the same columns and indexes, one commit where ours made one: it
-only stores. Limit: the same COPY into a table without indexes, what the database needs to make the rows durable at all.
+whom one in twenty leaves the quiet band for a while, in records of 500 readings. Peer: psycopg's COPY BINARY of the
+very rows that ours made, encoded before, into a table with the same columns and indexes, one commit where ours made
+one: it only stores. Limit: the same COPY into a table without indexes, what the database needs to make the rows durable
+at all.
 """
 
 from __future__ import annotations

@@ -6,12 +6,14 @@ import itertools
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks.harness import Case, Row, measure, median_fsync_ms, write_results
+from benchmarks.harness import Case, Row, Skipped, measure, median_fsync_ms, write_results
 
 KEYS = ["name", "unit", "ours", "peer", "peer_name", "limit", "limit_name", "of_peer", "of_limit", "rounds"]
 
@@ -28,8 +30,10 @@ def case(name: str, figures: list[float], log: list[str]) -> Case:
             log.append(name)
             return next(numbers)
 
-        yield run
-        log.append(f"clean {name}")
+        try:
+            yield run
+        finally:
+            log.append(f"clean {name}")
 
     return running
 
@@ -92,6 +96,22 @@ def test_the_command_runs_one_row_by_name(
     printed = capsys.readouterr()
     assert "1,234" in printed.out
     assert "ingest" in printed.err
+    assert [one["name"] for one in json.loads((tmp_path / "latest.json").read_text())] == ["ingest"]
+
+
+def test_a_row_that_lacks_something_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing() -> NoReturn:
+        raise Skipped("no broker: install one")
+
+    log: list[str] = []
+    rows = [replace(row(log, [1]), name="lame", peer=missing), row([], [1234.5])]
+    monkeypatch.setattr(command, "LATEST", tmp_path / "latest.json")
+    monkeypatch.setattr(command, "find_rows", lambda _: rows)
+    assert command.main(["--rounds", "1"]) == 0
+    assert log == ["set up ours", "clean ours"]
+    assert "lame left out: no broker: install one" in capsys.readouterr().err
     assert [one["name"] for one in json.loads((tmp_path / "latest.json").read_text())] == ["ingest"]
 
 
