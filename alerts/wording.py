@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from uuid import UUID
 
 from vitals import codes
@@ -62,22 +61,11 @@ def title_text(metric: str, limit: Limit | None, unit: str) -> str:
     return f"{metric_text(metric)} {limit_text(limit, unit)}"
 
 
-def _seen(reading: ReadingRef, shows_seconds: bool) -> str:
-    at = datetime.fromtimestamp(reading.measured_us / SECOND_US, UTC)
-    return (
-        f"{_quantity(reading.value, reading.unit)} at {at:%H:%M:%S}"
-        if shows_seconds
-        else (f"{_quantity(reading.value, reading.unit)} at {at:%H:%M}")
-    )
-
-
 def explanation_text(rule: Rule, readings: tuple[ReadingRef, ...]) -> str:
-    """Such as "SpO2 below 88 % for 5 min: 86 % at 10:37 UTC, 85 % at 10:42 UTC"."""
+    """Such as "SpO2 below 88 % for 5 min: 86 %, then 85 %"; when that was, pages say in the patient's own zone."""
     about = title_text(rule.metric, rule.raise_limit, rule.unit)
     dwell = f" for {dwell_text(rule.for_us)}" if rule.for_us else ""
-    minutes = {reading.measured_us // (60 * SECOND_US) for reading in readings}
-    shows_seconds = len(minutes) < len(readings)
-    return f"{about}{dwell}: " + ", ".join(f"{_seen(reading, shows_seconds)} UTC" for reading in readings)
+    return f"{about}{dwell}: " + ", then ".join(_quantity(reading.value, reading.unit) for reading in readings)
 
 
 def limits_of(rule: Rule) -> Limits:

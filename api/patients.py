@@ -22,7 +22,7 @@ from storage.chart.worklist import BoundDevice, ListedPatient, PatientDetail, de
 router = APIRouter(tags=["patients"])
 
 #: Ranges that the page offers.
-SERIES_HOURS = (6, 24, 168, 720)
+SERIES_HOURS = (1, 6, 24, 168, 720)
 
 #: Alerts on a patient's page beside the open ones.
 NEWEST_ALERTS = 50

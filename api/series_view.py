@@ -10,6 +10,7 @@ from typing import Any
 from storage.chart.series import RuleLimit, SeriesPoints
 from vitals import codes, units
 from vitals.errors import UnitMismatch
+from vitals.reading import DOUBTS
 
 #: Lines are drawn over up to three missed readings; a stream of once a second over 10 s, so a hiccup is no gap; spot
 #: readings never over more than a day and a half, which skips one daily measurement.
@@ -50,7 +51,7 @@ def _one(series: SeriesPoints, limits: Sequence[RuleLimit]) -> dict[str, Any]:
         "gap_ms": gap_ms(times_us, series.slice_us),
         "t": [us // 1000 for us in times_us],
         "v": [None if value is None else units.convert(value, sent, unit) for _, value, _ in series.points],
-        "flags": [flags for _, _, flags in series.points],
+        "flags": [flags & DOUBTS for _, _, flags in series.points],
         "limits": [made for limit in limits if (made := _limit(limit, metric, series.component)) is not None],
     }
 

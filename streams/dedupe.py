@@ -16,6 +16,12 @@ from vitals.reading import NONE, Absent
 #: values goes to quarantine as a conflict, where a person sees that the device forgets its counter.
 RUNS_MAX = 16
 
+#: Metric numbers have 16 bits.
+METRICS_MAX = 1 << 16
+
+#: Below every reading that has a time.
+NO_HEAD = Head(NONE, NONE)
+
 CONFLICT = (
     "conflict",
     "another value is charted under the same device, metric, time and sequence; compare both, then mark the wrong one",
@@ -59,17 +65,17 @@ def repeated(keys: Keys) -> Mask:
 
 def above_heads(keys: Keys, heads: Mapping[tuple[int, int], Head]) -> Mask:
     """Rows above the highest (device time, sequence) charted for their device and metric: new by construction."""
-    result = np.zeros(len(keys.time), np.bool_)
-    series = keys.device * 65536 + keys.metric
-    for code in np.unique(series).tolist():
-        rows = series == code
-        head = heads.get((code // 65536, code % 65536))
-        if head is None:
-            result |= rows
-        else:
-            later = keys.time > head.device_time_ns
-            result |= rows & (later | ((keys.time == head.device_time_ns) & (keys.sequence > head.sequence)))
-    return result & (keys.time > NONE + RUNS_MAX)
+    series, place = np.unique(series_of(keys), return_inverse=True)
+    known = [heads.get(divmod(code, METRICS_MAX), NO_HEAD) for code in series.tolist()]
+    head_time = np.array([head.device_time_ns for head in known], np.int64)[place]
+    head_sequence = np.array([head.sequence for head in known], np.int64)[place]
+    later = (keys.time > head_time) | ((keys.time == head_time) & (keys.sequence > head_sequence))
+    return later & (keys.time > NONE + RUNS_MAX)
+
+
+def series_of(keys: Keys) -> Ints:
+    """(device, metric) of each row as one number; `divmod(number, METRICS_MAX)` gives them back."""
+    return keys.device * METRICS_MAX + keys.metric
 
 
 def known_of(columns: Columns, row: int) -> Known:

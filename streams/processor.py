@@ -15,6 +15,7 @@ from streams import attribute, dedupe, group, rows
 from streams.group import Columns, Group, Ints, Mask
 from vitals.errors import InternalError
 from vitals.events import AlertChange
+from vitals.identity import SHARD_COUNT
 from vitals.ports.alerting import AlertEngine, HistoryTooShort
 from vitals.ports.chart import Chart, Effects, Head, IdentityKey, Known, Quarantined, ShardProgress, Unit
 from vitals.ports.journal import JournalRecord
@@ -29,8 +30,6 @@ HISTORY_TRIES = 5
 POISONED = ("poisoned", "the reading could not be processed; it is kept here, please report it with its raw bytes")
 
 UNMARKED = Flag(0)
-_NO_HEAD = Head(NONE, NONE)
-
 #: One row of the journal: (shard, offset, row).
 Place = tuple[int, int, int]
 
@@ -178,11 +177,11 @@ class Processor:
         return _Judged(new, duplicate, conflict, columns)
 
     async def _load_heads(self, unit: Unit, keys: dedupe.Keys, settled: Mask) -> None:
-        series = np.unique(np.stack((keys.device[settled], keys.metric[settled]), axis=1), axis=0).tolist()
-        missing = [(d, m) for d, m in series if (d, m) not in self._heads]
+        series = [divmod(code, dedupe.METRICS_MAX) for code in np.unique(dedupe.series_of(keys)[settled]).tolist()]
+        missing = [one for one in series if one not in self._heads]
         if missing:
             stored = await unit.heads(missing)
-            self._heads.update({one: stored.get(one, _NO_HEAD) for one in missing})
+            self._heads.update({one: stored.get(one, dedupe.NO_HEAD) for one in missing})
 
     async def _chart_rows(
         self, unit: Unit, laid: Group, owned: attribute.Attribution, judged: _Judged
@@ -204,7 +203,8 @@ class Processor:
             names=(rows.device_ids(laid.names, part["device"]), rows.patient_ids(owned.patients, patient)),
         )
         status = owned.status[index]
-        return table[~status], table[status]
+        # Device status is rare, and a copy of the table is not free.
+        return (table[~status], table[status]) if status.any() else (table, table[:0])
 
     async def _evaluate(self, unit: Unit, charted: Columns, now_us: int) -> Sequence[AlertChange]:
         samples = rows.samples(charted)
@@ -273,6 +273,8 @@ def _order(head: Head) -> tuple[int, int]:
 
 
 def _progress(laid: Group, epochs: dict[int, int], duplicate: Mask, away: Mask) -> list[ShardProgress]:
+    duplicates = np.bincount(laid.shard[duplicate], minlength=SHARD_COUNT)
+    forwarded = np.bincount(laid.shard[away], minlength=SHARD_COUNT)
     return [
         ShardProgress(
             shard=span.shard,
@@ -280,8 +282,8 @@ def _progress(laid: Group, epochs: dict[int, int], duplicate: Mask, away: Mask) 
             expected=span.expected,
             next_offset=span.next_offset,
             applied=span.readings,
-            duplicates=int((duplicate & (laid.shard == span.shard)).sum()),
-            forwarded=int((away & (laid.shard == span.shard)).sum()),
+            duplicates=int(duplicates[span.shard]),
+            forwarded=int(forwarded[span.shard]),
         )
         for span in laid.spans
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 
@@ -34,18 +35,19 @@ _COPIED = (
 
 def _ids(rows: Columns, device: list[str], patient: list[str]) -> bytes:
     """Observation ids, 16 bytes a row: vitals.identity.observation_id with the constant parts made once a series."""
-    tails = np.stack((rows["device_time_ns"], rows["sequence"]), axis=1).astype(">i8").tobytes()
+    tails = np.stack((rows["device_time_ns"], rows["sequence"]), axis=1).astype(">i8").view("V16").ravel().tolist()
     metrics = codes.by_number()
-    prefixes: dict[tuple[str, int], bytes] = {}
-    ids = bytearray()
+
+    @cache
+    def parts(dev: str, number: int, pat: str) -> tuple[bytes, bytes]:
+        d, m = dev.encode(), metrics[number].key.encode()
+        return struct.pack(">HH", len(d), len(m)) + d + m, b"\x00" + pat.encode()
+
+    series = map(parts, device, rows["metric"].tolist(), patient)
     sha256 = hashlib.sha256
-    for i, (dev, number, pat) in enumerate(zip(device, rows["metric"].tolist(), patient, strict=True)):
-        prefix = prefixes.get((dev, number))
-        if prefix is None:
-            d, m = dev.encode(), metrics[number].key.encode()
-            prefix = prefixes[dev, number] = struct.pack(">HH", len(d), len(m)) + d + m
-        ids += sha256(prefix + tails[16 * i : 16 * i + 16] + b"\x00" + pat.encode()).digest()[:16]
-    return bytes(ids)
+    return b"".join(
+        [sha256(head + tail + end).digest()[:16] for (head, end), tail in zip(series, tails, strict=True)]
+    )
 
 
 def observations(

@@ -71,6 +71,25 @@ class Flag(IntFlag):
         return [flag.name.lower().replace("_", "-") for flag in Flag if flag in self and flag.name]
 
 
+#: Marks that make a value or its time doubtful: trends show such a reading as a cross.
+DOUBTS = (
+    Flag.CLOCK_OFFSET
+    | Flag.CLOCK_AHEAD
+    | Flag.CLOCK_UNSET
+    | Flag.ZONE_UNKNOWN
+    | Flag.IMPROBABLE
+    | Flag.NO_CONTACT
+    | Flag.BODY_MOVEMENT
+    | Flag.CUFF_LOOSE
+    | Flag.BAD_POSITION
+    | Flag.EARLY_ESTIMATE
+    | Flag.DEVICE_ALARM
+    | Flag.QUESTIONABLE
+    | Flag.MEASUREMENT_ONGOING
+    | Flag.LOW_PERFUSION
+)
+
+
 class Source(IntEnum):
     """Who produced the value."""
 

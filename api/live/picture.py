@@ -17,7 +17,7 @@ from storage.chart.readings import Charted
 from storage.chart.worklist import ListedPatient
 from storage.scope import Scope
 from vitals import codes, units
-from vitals.reading import Absent
+from vitals.reading import DOUBTS, Absent
 
 #: New readings in one event; beyond it a page fetches its trends again.
 POINTS_MAX = 2_000
@@ -226,7 +226,7 @@ def points_of(patient: str, reading: Charted) -> list[list[Any]]:
                 reading.device,
                 reading.measured_us // 1000,
                 number,
-                reading.flags,
+                reading.flags & DOUBTS,
                 reason,
             ]
         )

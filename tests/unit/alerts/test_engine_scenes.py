@@ -37,7 +37,7 @@ def test_copd_desaturation_explains_itself() -> None:
     store = said(*[[row] for row in rows], context=COPD)
     (alert,) = store.alerts.values()
     assert (alert.rule, alert.priority, alert.condition, alert.late) == ("spo2-copd", "high", "active", False)
-    assert alert.explanation == "SpO2 below 88 % for 5 min: 87.0 % at 22:13 UTC, 86.0 % at 22:18 UTC"
+    assert alert.explanation == "SpO2 below 88 % for 5 min: 87.0 %, then 86.0 %"
     assert alert.opened_us == T0 + 5 * MINUTE and len(alert.readings) == 2
     assert alert.limits.as_json() == {
         "metric": "spo2",
@@ -83,7 +83,7 @@ def test_equal_times_follow_the_sequence() -> None:
 
 def test_fahrenheit_samples_meet_a_celsius_rule_and_the_other_way_round() -> None:
     (alert,) = said([sample(T0, 100.58, "body_temp", unit="[degF]")]).alerts.values()  # 38.1 Cel
-    assert alert.rule == "temp-fever" and alert.explanation.endswith("100.6 °F at 22:13 UTC")
+    assert alert.rule == "temp-fever" and alert.explanation.endswith("100.6 °F")
     rules = (rule("f", "threshold", "body_temp", Limit(">=", 100.4), unit="[degF]"),)
     rows = [sample(T0, 37.9, "body_temp"), sample(T0 + 1, 38.0, "body_temp"), sample(T0 + 2, 37.0, "body_temp")]
     (alert,) = said(rows[:1], rows[1:2], rows[2:], rules=rules).alerts.values()
@@ -115,7 +115,7 @@ def test_an_improbable_reading_alerts_at_once_and_hides_nothing() -> None:
     assert {a.rule for a in store.alerts.values()} == {"improbable-weight", "improbable-spo2"}
     assert not any(a.rule.startswith("spo2") for a in store.alerts.values())
     text = next(a.explanation for a in store.alerts.values() if a.rule == "improbable-spo2")
-    assert text == "SpO2: improbable reading, check patient and sensor: 40.0 % at 22:13 UTC"
+    assert text == "SpO2: improbable reading, check patient and sensor: 40.0 %"
 
 
 def test_late_readings_merge_split_and_revive() -> None:

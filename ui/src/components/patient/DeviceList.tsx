@@ -24,7 +24,7 @@ export function DeviceList({ devices, zone }: { devices: Device[]; zone: string 
                 <dd><LastHeard at={device.last_received_at} zone={zone} /></dd>
               </div>
               <div>
-                <dt>Line</dt>
+                <dt>Connection</dt>
                 <dd>{device.online === null ? 'unknown' : lineWord.get(device.online)}</dd>
               </div>
               <div>

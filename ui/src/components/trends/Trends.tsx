@@ -15,6 +15,7 @@ import { TrendTable } from './TrendTable'
 import styles from './Trends.module.css'
 
 const ranges = [
+  { value: '1', label: '1 h' },
   { value: '6', label: '6 h' },
   { value: '24', label: '24 h' },
   { value: '168', label: '7 d' },
