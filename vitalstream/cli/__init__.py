@@ -11,6 +11,8 @@ from vitals.errors import VitalstreamError
 
 #: Exit codes of the contract: a check failed, bad use.
 EXIT_FAILED, EXIT_USAGE = 1, 2
+#: What shells give for SIGINT.
+EXIT_INTERRUPTED = 130
 
 _COMMANDS = {
     "demo": ("vitalstream.cli.demo", "Simulated patients through the whole system, in one command."),
@@ -55,18 +57,18 @@ def vitalstream() -> None:
 def main() -> None:
     """The console script: our errors become one clear line on stderr and exit code 1."""
     try:
-        vitalstream(standalone_mode=False)
+        # Without standalone mode click hands back what `ctx.exit` was given, and None from a command that just ends.
+        code: int | None = vitalstream(standalone_mode=False)
     except VitalstreamError as error:
         click.echo(f"vitalstream: {error.message}", err=True)
-        sys.exit(EXIT_FAILED)
+        code = EXIT_FAILED
     except click.UsageError as error:
         error.show()
-        sys.exit(EXIT_USAGE)
-    except click.exceptions.Exit as exit_:
-        sys.exit(exit_.exit_code)
+        code = EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        code = EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of a pipe (head) has seen enough.
         sys.stderr.close()
-        sys.exit(EXIT_FAILED)
+        code = EXIT_FAILED
+    sys.exit(code or 0)
