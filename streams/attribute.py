@@ -72,6 +72,10 @@ def attribute(
             continue
         device[rows] = known.key
         first, last, measured = earliest_us[rows], latest_us[rows], measured_us[rows]
+        if len(known.bindings) == 1:
+            # Of a time that was replaced nothing is known but that it lies before receipt: it is one patient's if no
+            # other ever had the device. A wrong clock alone must not quarantine.
+            first = np.where(first == SINCE_EVER, last, first)
         inside = np.zeros(len(rows), np.bool_)
         for binding in known.bindings:
             mine = rows[(first >= binding.from_us) & (last < binding.to_us)]

@@ -69,8 +69,8 @@ def above_heads(keys: Keys, heads: Mapping[tuple[int, int], Head]) -> Mask:
     known = [heads.get(divmod(code, METRICS_MAX), NO_HEAD) for code in series.tolist()]
     head_time = np.array([head.device_time_ns for head in known], np.int64)[place]
     head_sequence = np.array([head.sequence for head in known], np.int64)[place]
-    later = (keys.time > head_time) | ((keys.time == head_time) & (keys.sequence > head_sequence))
-    return later & (keys.time > NONE + RUNS_MAX)
+    later: Mask = (keys.time > head_time) | ((keys.time == head_time) & (keys.sequence > head_sequence))
+    return later & np.greater(keys.time, NONE + RUNS_MAX)
 
 
 def series_of(keys: Keys) -> Ints:

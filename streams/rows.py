@@ -45,9 +45,7 @@ def _ids(rows: Columns, device: list[str], patient: list[str]) -> bytes:
 
     series = map(parts, device, rows["metric"].tolist(), patient)
     sha256 = hashlib.sha256
-    return b"".join(
-        [sha256(head + tail + end).digest()[:16] for (head, end), tail in zip(series, tails, strict=True)]
-    )
+    return b"".join([sha256(head + tail + end).digest()[:16] for (head, end), tail in zip(series, tails, strict=True)])
 
 
 def observations(

@@ -1,0 +1,168 @@
+"""The README's pictures: starts a demo, waits for its alerts, and photographs the dashboard into docs/img.
+
+Run it with `.venv/bin/python -m scripts.screenshots` after `make setup`; it needs Chromium and about a minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
+
+from tests.system_tools import find_browser, why_not
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "docs" / "img"
+
+DESKTOP: ViewportSize = {"width": 1440, "height": 900}
+LOW: ViewportSize = {"width": 1440, "height": 680}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+
+#: The demo's last story tells its alert within 50 s of the URL.
+STORIES_S = 75.0
+START_S = 60.0
+#: README pages load on slow lines too.
+PICTURE_MAX_B = 400_000
+
+_SIGN_IN = re.compile(r"(http://\S+) +sign in as (\S+) with (\S+)")
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A running demo: where it is and how to sign in."""
+
+    url: str
+    user: str
+    password: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture: `pose` brings the page into the state to be shown."""
+
+    name: str
+    pose: Callable[[Page], Awaitable[None]]
+    size: ViewportSize
+    dark: bool = False
+    scale: float = 1.5
+
+
+@asynccontextmanager
+async def demo() -> AsyncIterator[Demo]:
+    """A demo in a process of its own, ended afterwards."""
+    command = [sys.executable, "-m", "vitalstream", "demo", "--patients", "20"]
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stderr=asyncio.subprocess.PIPE)
+    assert process.stderr is not None
+    try:
+        async with asyncio.timeout(START_S):
+            running = await _signs_in(process.stderr)
+        yield running
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def _signs_in(said: asyncio.StreamReader) -> Demo:
+    async for line in said:
+        if match := _SIGN_IN.search(line.decode()):
+            return Demo(*match.groups())
+    raise SystemExit("the demo ended before it served; run `make demo` and see what it says")
+
+
+async def worklist(page: Page) -> None:
+    """Everybody, the worst on top."""
+    await page.goto("/")
+    await expect(page.get_by_test_id("worklist")).to_be_visible()
+
+
+async def patient(page: Page) -> None:
+    """The patient whose oxygen saturation has fallen, with an hour of trends."""
+    await page.goto("/patients/p-001?hours=1")
+    await expect(page.get_by_role("figure").first.locator("canvas")).to_be_visible()
+
+
+async def alert(page: Page) -> None:
+    """How an alert explains itself."""
+    await patient(page)
+    address = await page.get_by_role("article").first.get_by_role("link").first.get_attribute("href")
+    assert address is not None
+    await page.goto(address)
+    await expect(page.get_by_role("heading", name="Rule", exact=True)).to_be_visible()
+
+
+PICTURES = (
+    Picture("worklist-light", worklist, DESKTOP),
+    Picture("worklist-dark", worklist, DESKTOP, dark=True),
+    Picture("patient", patient, DESKTOP),
+    Picture("alert", alert, LOW, dark=True),
+    Picture("phone", worklist, PHONE, scale=2),
+)
+
+
+async def wait_for_stories(browser: Browser, running: Demo) -> None:
+    """Until one alert of high, two of medium and one of low priority stand on the worklist."""
+    page = await signed_in(browser, running, PICTURES[0])
+    await page.goto("/")
+    for priority, count in (("high", 1), ("medium", 2), ("low", 1)):
+        await expect(page.get_by_test_id(f"count-{priority}")).to_have_text(str(count), timeout=STORIES_S * 1000)
+    await page.context.close()
+
+
+async def signed_in(browser: Browser, running: Demo, picture: Picture) -> Page:
+    """A page in the picture's size and colours, in a browser profile of its own."""
+    context = await browser.new_context(
+        base_url=running.url,
+        viewport=picture.size,
+        device_scale_factor=picture.scale,
+        color_scheme="dark" if picture.dark else "light",
+        reduced_motion="reduce",
+        locale="en-GB",
+    )
+    answer = await context.request.post("/api/sign-in", data={"user": running.user, "password": running.password})
+    await expect(answer).to_be_ok()
+    return await context.new_page()
+
+
+async def take(browser: Browser, running: Demo, picture: Picture, folder: Path) -> Path:
+    """Photographs into `folder` and returns the file."""
+    page = await signed_in(browser, running, picture)
+    await picture.pose(page)
+    await page.evaluate("() => document.fonts.ready")
+    path = folder / f"{picture.name}.png"
+    await page.screenshot(path=path, animations="disabled", caret="hide")
+    await page.context.close()
+    size = path.stat().st_size
+    if size > PICTURE_MAX_B:
+        raise SystemExit(f"{path.name} has {size} bytes, {PICTURE_MAX_B} are allowed: lower its scale")
+    return path
+
+
+async def main() -> None:
+    """All pictures or none: they replace the old ones only when the last one is good."""
+    if reason := why_not("browser"):
+        raise SystemExit(reason)
+    with tempfile.TemporaryDirectory() as folder:
+        async with demo() as running, async_playwright() as playwright:
+            browser = await playwright.chromium.launch(
+                executable_path=find_browser(), args=["--no-sandbox", "--disable-dev-shm-usage"]
+            )
+            await wait_for_stories(browser, running)
+            paths = [await take(browser, running, picture, Path(folder)) for picture in PICTURES]
+            await browser.close()
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        for path in paths:
+            target = FOLDER / path.name
+            target.write_bytes(path.read_bytes())
+            print(f"{target.relative_to(ROOT)}  {target.stat().st_size // 1000} kB")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
