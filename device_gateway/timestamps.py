@@ -165,8 +165,17 @@ def _read_face(local_us: int, zone: str | None, received_us: int) -> _Read:
     return _Read(measured_us, minutes, measured_us, latest_us, _AMBIGUOUS_HOUR)
 
 
+_MINUTE_US: Final = 60_000_000
+
+
 def offset_min(zone: str, utc_us: int) -> int:
     """Minutes east of UTC in an IANA zone at an instant; 0 for an unknown zone or an instant out of range."""
+    # A ward's readings share their minutes; zones change their offset on the full minute (since 1972 all of them).
+    return _offset_min(zone, utc_us // _MINUTE_US * _MINUTE_US)
+
+
+@lru_cache(maxsize=4096)
+def _offset_min(zone: str, utc_us: int) -> int:
     known = _zone(zone)
     if known is None:
         return 0

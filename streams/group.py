@@ -42,7 +42,6 @@ class Group:
     shard: Ints
     offset: Ints
     records: tuple[wire.Record, ...]
-    commands: tuple[dict[str, Any], ...]
     spans: tuple[Span, ...]
 
     def raw_of(self, index: int) -> bytes:
@@ -86,11 +85,10 @@ def lay_out(records: Sequence[JournalRecord]) -> Group:
     parts: list[Columns] = []
     decoded: list[wire.Record] = []
     places: list[tuple[int, int, int]] = []  # record index, shard, offset
-    commands: list[dict[str, Any]] = []
     for record in records:
         one = wire.decode(record.payload)
         if one.kind is wire.Kind.COMMAND:
-            commands.append(one.command)
+            # The registry is read in every group's own transaction, so a command only has to be passed in its turn.
             continue
         index = np.fromiter((names.setdefault(text, len(names)) for text in one.strings), np.uint32, len(one.strings))
         columns = one.columns.copy()
@@ -110,7 +108,6 @@ def lay_out(records: Sequence[JournalRecord]) -> Group:
         shard=place[:, 1],
         offset=place[:, 2],
         records=tuple(decoded),
-        commands=tuple(commands),
         spans=_spans(records),
     )
 

@@ -91,9 +91,6 @@ class Processor:
         and rolls back. Raises what the chart raises; nothing is kept then and the caller must `drop`.
         """
         laid = group.lay_out(records)
-        if laid.commands:
-            # What patients and devices are has changed: every rule state is read again from what is stored.
-            self._engine.drop(None)
         async with self._chart.transaction() as unit:
             effects, applied, heads = await self._decide(unit, laid, epochs, now_us, poisoned)
             await unit.write(effects)

@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 #: Vitals at most four times a second: faster than anybody reads, slow enough to encode once for many readings.
 VITALS_EVERY_S = 0.25
 #: Between two looks at the chart: bounds the queries under load, adds little to an alert's way.
-LOOK_EVERY_S = 0.05
+LOOK_EVERY_S = 0.01
 BEAT_EVERY_S = 5.0
 #: New patients and changed names come from no feed; they are looked for this often.
 REGISTRY_EVERY_S = 10.0

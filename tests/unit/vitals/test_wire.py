@@ -79,3 +79,7 @@ def test_record_of_a_newer_program_raises() -> None:
     encoded[3] = wire.VERSION + 1
     with pytest.raises(InternalError, match="newer program"):
         wire.decode(bytes(encoded))
+
+
+def test_packed_rows_have_the_layout_of_the_columns() -> None:
+    assert wire._ROW.size == wire.READING.itemsize
