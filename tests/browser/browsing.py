@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect
 
@@ -55,17 +55,13 @@ def context(
     browser: Browser,
     site: Installation,
     *,
-    scheme: Scheme = "light",
     size: tuple[int, int] = DESKTOP,
-    scale: float = 1,
 ) -> Iterator[BrowserContext]:
     """A new browser profile; at its end nothing was asked of another origin and no script has failed."""
     made = browser.new_context(
         base_url=site.url,
-        color_scheme=scheme,
         reduced_motion="reduce",
         viewport={"width": size[0], "height": size[1]},
-        device_scale_factor=scale,
         locale="en-GB",
         timezone_id="Europe/Berlin",
     )
@@ -111,13 +107,18 @@ def signed_in(context: BrowserContext, account: Account, path: str = "/") -> Pag
 
 
 def violations(page: Page) -> list[str]:
-    """What axe-core finds on the page as it is: rule, element and remedy, one line each."""
+    """What axe-core finds on the page as it is, in both colour schemes: rule, element and remedy, one line each."""
     page.evaluate(AXE.read_text(encoding="utf-8"))
-    found: list[dict[str, Any]] = page.evaluate(
-        f"() => axe.run(document, {{runOnly: {json.dumps(AXE_TAGS)}}}).then(result => result.violations)"
-    )
-    return [
-        f"{one['id']}: {node['html'][:200]} {node['failureSummary']}".replace("\n", " ")
-        for one in found
-        for node in one["nodes"]
-    ]
+    lines = []
+    for scheme in get_args(Scheme):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        expect(page.locator("html")).to_have_attribute("data-mantine-color-scheme", scheme)
+        found: list[dict[str, Any]] = page.evaluate(
+            f"() => axe.run(document, {{runOnly: {json.dumps(AXE_TAGS)}}}).then(result => result.violations)"
+        )
+        lines += [
+            f"{one['id']}, {scheme}: {node['html'][:200]} {node['failureSummary']}".replace("\n", " ")
+            for one in found
+            for node in one["nodes"]
+        ]
+    return lines

@@ -17,8 +17,8 @@ from vitals.reading import Absent, Flag
 
 
 @pytest.fixture
-async def site(database_dsn: str, tmp_path: Path) -> AsyncIterator[Site]:
-    async with open_site(database_dsn, tmp_path) as site:
+async def site(any_database: str, tmp_path: Path) -> AsyncIterator[Site]:
+    async with open_site(any_database, tmp_path) as site:
         site.client.headers.update(await site.token())
         yield site
 

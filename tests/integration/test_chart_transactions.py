@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from uuid import uuid4
 
 import numpy as np
@@ -14,6 +15,8 @@ from storage.faults import DatabaseTrouble, OutcomeUnknown
 from storage.journal.leases import PostgresLeases
 from tests.charting import NO_ROWS, NOON_US, SECOND_US, chart_row, end_backends
 from vitals.ports.chart import Effects, ShardProgress
+
+MONTH_US = 31 * 86_400 * SECOND_US
 
 
 async def test_a_transaction_whose_connection_dies_is_replaced(database_dsn: str) -> None:
@@ -49,19 +52,34 @@ async def test_a_cancelled_transaction_is_rolled_back(database_dsn: str) -> None
             assert len(await unit.gateways(["ward"])) == 1
 
 
-async def test_partitions_are_made_while_others_read_the_chart(database_dsn: str) -> None:
-    with psycopg.connect(database_dsn) as reader:
+async def test_partitions_are_made_while_others_read_the_chart(any_database: str) -> None:
+    with psycopg.connect(any_database) as reader:
         reader.execute("SELECT count(*) FROM observation")  # its lock stays until the end of the transaction
         async with (
-            PostgresLeases(database_dsn, uuid4()) as leases,
-            PostgresChart(database_dsn, "test") as chart,
+            PostgresLeases(any_database, uuid4()) as leases,
+            PostgresChart(any_database, "test") as chart,
         ):
             await leases.acquire([0])
-            rows = np.concatenate([chart_row(NOON_US - month * 31 * 86_400 * SECOND_US) for month in range(6)])
+            rows = np.concatenate([chart_row(NOON_US - month * MONTH_US) for month in range(6)])
             async with asyncio.timeout(5), chart.transaction() as unit:
                 await unit.heads([(1, 1)])
                 await unit.write(Effects([ShardProgress(0, 1, 0, 0, 0, 0, 0)], rows, NO_ROWS))
         assert reader.execute("SELECT count(*) FROM observation").fetchone() == (6,)
+
+
+async def test_writers_that_open_the_same_months_in_opposite_order_do_not_stop_each_other(any_database: str) -> None:
+    async def writer(shard: int, months: Iterable[int]) -> None:
+        async with PostgresLeases(any_database, uuid4()) as leases, PostgresChart(any_database, "test") as chart:
+            await leases.acquire([shard])
+            for offset, month in enumerate(months):
+                rows = np.concatenate([chart_row(NOON_US - (month + i) * MONTH_US, shard=shard) for i in range(3)])
+                async with chart.transaction() as unit:
+                    await unit.write(Effects([ShardProgress(shard, 1, offset, offset + 1, 3, 0, 0)], rows, NO_ROWS))
+
+    async with asyncio.timeout(20):
+        await asyncio.gather(writer(0, range(12)), writer(1, reversed(range(12))))
+    with psycopg.connect(any_database) as connection:
+        assert connection.execute("SELECT count(*) FROM observation").fetchone() == (72,)
 
 
 async def test_a_partition_that_was_dropped_is_made_again(database_dsn: str) -> None:

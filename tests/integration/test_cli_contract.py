@@ -144,8 +144,9 @@ def test_migrate_again_changes_nothing(site: Installation) -> None:
     assert report["engine"] == "postgresql"
 
 
-def findings(site: Installation, **env: str) -> dict[str, dict[str, Any]]:
+def findings(site: Installation, exit_code: int, **env: str) -> dict[str, dict[str, Any]]:
     done = run(site, "doctor", **env)
+    assert done.returncode == exit_code
     assert "Traceback" not in done.stderr
     found = {line["check"]: line for line in map(json.loads, done.stdout.splitlines())}
     assert all(line.keys() == {"check", "ok", "detail", "advice"} for line in found.values())
@@ -156,7 +157,7 @@ def test_doctor_lists_every_setting_and_hides_secrets(site: Installation) -> Non
     done = run(site, "doctor", VITALSTREAM_EMR_TOKEN="s3cret-token")
     assert done.returncode == 0
     assert "s3cret-token" not in done.stdout + done.stderr
-    found = findings(site)
+    found = findings(site, 0)
     assert [setting.name for setting in SETTINGS if setting.name not in found] == []
     assert str(site.data_dir) in found["VITALSTREAM_DATA_DIR"]["detail"]
     for check in ("database", "schema", "ledger", "identities"):
@@ -164,7 +165,7 @@ def test_doctor_lists_every_setting_and_hides_secrets(site: Installation) -> Non
 
 
 def test_doctor_says_what_is_wrong_and_what_to_do(site: Installation) -> None:
-    found = findings(site, DATABASE_URL="postgresql://monitor:s3cret@127.0.0.1:1/ward")
+    found = findings(site, 1, DATABASE_URL="postgresql://monitor:s3cret@127.0.0.1:1/ward")
     assert found["database"]["ok"] is False
     assert "DATABASE_URL" in found["database"]["advice"]
     assert "s3cret" not in json.dumps(found)

@@ -16,7 +16,6 @@ from psycopg.conninfo import make_conninfo
 
 from storage.embedded.server import EmbeddedServer
 from tests.integration.commands import run
-from tests.integration.test_cli_usage import EXIT_IS_LOST
 from tests.running import Installation
 
 REFUSED = "postgresql://monitor:s3cret@127.0.0.1:1/ward"
@@ -64,7 +63,6 @@ def test_a_schema_out_of_date_names_the_command(site: Installation, empty_databa
     assert "vitalstream migrate" in done.stderr
 
 
-@pytest.mark.xfail(reason=EXIT_IS_LOST)
 def test_doctor_exits_1_when_something_is_wrong(site: Installation, empty_database_dsn: str) -> None:
     done = run(site, "doctor", DATABASE_URL=empty_database_dsn)
     schema = next(line for line in map(json.loads, done.stdout.splitlines()) if line["check"] == "schema")

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 
-import psutil
 import pytest
 
+from tests.integration.processes import family, still_running
 from tests.running import Installation, free_port, installation
 
 STOPS_S = 5.0
-#: PostgreSQL's helpers end with their parent, not before it.
-LEFT_S = 1.0
 
 
 @pytest.fixture
@@ -24,27 +21,13 @@ def site() -> Iterator[Installation]:
         yield made
 
 
-def family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """The process and everything it started."""
-    parent = psutil.Process(process.pid)
-    return [parent, *parent.children(recursive=True)]
-
-
-def left(started: list[psutil.Process]) -> list[psutil.Process]:
-    """Those that still run; one that has ended and waits for init to take note does not."""
-    deadline = time.monotonic() + LEFT_S
-    while there := [one for one in started if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]:
-        if time.monotonic() > deadline:
-            break
-        time.sleep(0.02)
-    return there
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-def test_a_signal_ends_it_in_time_and_nothing_is_left(site: Installation, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    "signals", [[signal.SIGTERM], [signal.SIGINT, signal.SIGINT]], ids=["SIGTERM", "Ctrl-C by the impatient"]
+)
+def test_a_signal_ends_it_in_time_and_nothing_is_left(site: Installation, signals: list[signal.Signals]) -> None:
     site.up()
     assert site.process is not None
-    started = family(site.process)
+    started = family(site.process.pid)
     pid_file = site.data_dir / "postgres" / "postmaster.pid"
     assert len(started) > 2, "PostgreSQL and its workers are children"
     # An open stream must not hold it up.
@@ -55,10 +38,11 @@ def test_a_signal_ends_it_in_time_and_nothing_is_left(site: Installation, number
         stream.sendall(f"GET /api/live HTTP/1.1\r\nHost: x\r\n{bearer(site)}\r\n\r\n".encode())
         assert stream.recv(100).startswith(b"HTTP/1.1 200")
         begun = time.monotonic()
-        site.process.send_signal(number)
+        for number in signals:
+            site.process.send_signal(number)
         assert site.process.wait(STOPS_S) == 0
         assert time.monotonic() - begun < STOPS_S
-    assert left(started) == []
+    assert still_running(started) == []
     assert not pid_file.exists()
     assert list(pid_file.parent.glob(".s.PGSQL*")) == []
     assert "Traceback" not in site.log()
@@ -66,16 +50,6 @@ def test_a_signal_ends_it_in_time_and_nothing_is_left(site: Installation, number
 
 def bearer(site: Installation) -> str:
     return f"Authorization: {site.token()['Authorization']}"
-
-
-def test_two_signals_in_a_row_do_no_harm(site: Installation) -> None:
-    site.up()
-    assert site.process is not None
-    started = family(site.process)
-    site.process.send_signal(signal.SIGINT)
-    site.process.send_signal(signal.SIGINT)
-    assert site.process.wait(STOPS_S) == 0
-    assert left(started) == []
 
 
 @pytest.mark.parametrize("setting", ["VITALSTREAM_HTTP_PORT", "VITALSTREAM_MQTT_PORT"])

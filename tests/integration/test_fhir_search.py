@@ -14,8 +14,8 @@ from tests.fhir_site import MRN, NOW, Site, numbers, open_site, uuid
 
 
 @pytest.fixture
-async def site(database_dsn: str, tmp_path: Path) -> AsyncIterator[Site]:
-    async with open_site(database_dsn, tmp_path) as opened:
+async def site(any_database: str, tmp_path: Path) -> AsyncIterator[Site]:
+    async with open_site(any_database, tmp_path) as opened:
         yield opened
 
 

@@ -62,11 +62,11 @@ async def apply_all(dsn: str, appending: asyncio.Future[list[None]], patient: in
                 return
 
 
-async def test_the_ledger_balances_at_every_moment(database_dsn: str) -> None:
-    keys = register(database_dsn)
-    async with asyncio.timeout(90), await connect(database_dsn, application_name="t") as connection:
-        appending = asyncio.gather(*(append_some(database_dsn, ENTRY_SHARDS, 40, seed) for seed in range(3)))
-        applying = asyncio.create_task(apply_all(database_dsn, appending, keys.patient))
+async def test_the_ledger_balances_at_every_moment(any_database: str) -> None:
+    keys = register(any_database)
+    async with asyncio.timeout(90), await connect(any_database, application_name="t") as connection:
+        appending = asyncio.gather(*(append_some(any_database, ENTRY_SHARDS, 40, seed) for seed in range(3)))
+        applying = asyncio.create_task(apply_all(any_database, appending, keys.patient))
         looks = []
         while not applying.done():
             looks.append(await ledger(connection))
@@ -93,10 +93,10 @@ async def check_pages(connection: Connection, total: int) -> None:
     assert await quarantine_list(connection, Scope(2)) == []
 
 
-async def test_the_ledger_sees_what_cannot_be(database_dsn: str) -> None:
+async def test_the_ledger_sees_what_cannot_be(any_database: str) -> None:
     async with (
-        PostgresJournal(database_dsn) as journal,
-        await connect(database_dsn, application_name="t") as connection,
+        PostgresJournal(any_database) as journal,
+        await connect(any_database, application_name="t") as connection,
     ):
         await journal.append({1: record(2), 2: record(3)})
         assert (await ledger(connection)).inconsistent == ()
@@ -107,14 +107,14 @@ async def test_the_ledger_sees_what_cannot_be(database_dsn: str) -> None:
 
 
 async def test_an_identity_that_moved_is_stored_once_and_one_charted_twice_is_found(
-    database_dsn: str,
+    any_database: str,
 ) -> None:
-    async with PostgresLeases(database_dsn, uuid4()) as leases, PostgresChart(database_dsn, "test") as chart:
+    async with PostgresLeases(any_database, uuid4()) as leases, PostgresChart(any_database, "test") as chart:
         await leases.acquire([0])
         rows = np.concatenate([chart_row(NOON_US, patient=patient) for patient in (1, 2)])
         async with chart.transaction() as unit:
             await unit.write(Effects([ShardProgress(0, 1, 0, 0, 0, 0, 0)], rows, NO_ROWS))
-    async with await connect(database_dsn, application_name="t") as connection:
+    async with await connect(any_database, application_name="t") as connection:
         assert (await ledger(connection)).stored == 2
         assert await identities_charted_twice(connection) == [(1, 1, NOON_US * 1000, 0)]
         await connection.execute("UPDATE observation SET status = 2 WHERE patient = 1")
