@@ -15,8 +15,8 @@ PYTHON ?= python3
 ARGS ?=
 # Passed on by `make bench`: the name of one row.
 ONLY ?=
-# Test processes side by side; 0 runs them in one.
-TEST_WORKERS ?= 0
+# Test processes side by side; a file stays in one, because its tests may share a running system.
+TEST_WORKERS ?= 2
 
 BIN := .venv/bin
 # The stamp's name depends on the folder's, so a moved clone (whose .venv points to the old place) is set up again.
@@ -55,7 +55,7 @@ demo: setup ## simulated patients through the whole pipeline; ARGS="--patients 2
 
 test: setup ## all tests but the long ones; installs Chromium and Mosquitto where it may
 	@sh scripts/system_packages.sh >&2
-	@exec $(BIN)/python -m pytest -n $(TEST_WORKERS) $(ARGS)
+	@exec $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(ARGS)
 
 test-long: setup ## the long tests, and every property with 20,000 examples
 	@sh scripts/system_packages.sh >&2

@@ -95,7 +95,7 @@ def at(scenario: Scenario, device: Device, body: Body, t_s: float) -> Measuremen
 COPD_DESATURATION = Scenario(
     name="copd-desaturation",
     programmes=("copd",),
-    # 288 s of low readings are in the oximeter's memory: the 5 min dwell ends 12 s into the live part.
+    # 290 s of low readings are in the oximeter's memory: the 5 min dwell ends 10 s into the live part.
     devices=(
         Device("oximeter", 1.0, history_hours=(6, 8, 10, 12, 14, 16, 18, 20), stream_history=True),
         THERMOMETER,
@@ -104,7 +104,7 @@ COPD_DESATURATION = Scenario(
     expected=("spo2-copd",),
     copd=True,
     spo2_target=(88, 92),
-    overrides={"oximeter": ((-288.0, {"spo2": ("86", "%")}), (-120.0, {"spo2": ("85", "%")}))},
+    overrides={"oximeter": ((-290.0, {"spo2": ("86", "%")}), (-120.0, {"spo2": ("85", "%")}))},
 )
 HYPERTENSIVE_CRISIS = Scenario(
     name="hypertensive-crisis",

@@ -83,9 +83,7 @@ def _resolve(text: str) -> Unit:
     code = ALIASES.get(text, text)
     found = _BY_CODE.get(code) or _BY_CODE.get(_ANNOTATION.sub("", code))
     if found is None:
-        raise UnknownUnit(
-            f"unit {text[:40]!r} is not known; send a UCUM code such as {', '.join(sorted(_BY_CODE))[:90]}"
-        )
+        raise UnknownUnit(f"unit {text[:40]!r} is not known; send a UCUM code such as /min, %, mm[Hg], Cel or kg")
     return found
 
 

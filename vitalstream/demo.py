@@ -19,7 +19,10 @@ from storage.connection import Connection, connect
 from storage.registry.accounts import add_token, add_user
 from storage.registry.devices import add_device
 from storage.registry.patients import NewPatient, add_patient
-from vitalstream import clock
+from vitalstream import clock, system
+from vitalstream.roles import ALL, Context, open_context
+from vitalstream.serve import database
+from vitalstream.settings import Settings
 
 #: Bindings start before the oldest remembered reading.
 _BOUND_BEFORE_S = 7 * 86_400
@@ -146,10 +149,7 @@ async def _drained(dsn: str) -> dict[str, Any]:
 class Demo:
     """One run's driver; `run` is the work that the system runs beside its roles."""
 
-    url: str
-    mqtt_host: str
-    mqtt_port: int
-    dsn: str
+    context: Context
     patients: list[SimulatedPatient]
     seed: int
     passwords: dict[str, str]
@@ -164,9 +164,11 @@ class Demo:
         stories = frozenset(
             plan.id for patient in self.patients for plan in patient.devices if patient.scenario.offline
         )
-        subscriber = Subscriber(self.url, self.sign_in.token, stories)
+        subscriber = Subscriber(self.context.url, self.sign_in.token, stories)
         following = asyncio.create_task(subscriber.run())
-        devices = await fleet.start(self.mqtt_host, self.mqtt_port, len(self.patients), self.seed, self.passwords)
+        devices = await fleet.start(
+            self.context.loopback, self.context.mqtt_port, len(self.patients), self.seed, self.passwords
+        )
         try:
             self.say("devices connect and send what they remember")
             said = await devices.event("history")
@@ -193,8 +195,8 @@ class Demo:
             self.say(f"{time.monotonic() - began:.0f} of {seconds:.0f} s")
 
     async def _take_stock(self, latencies: Latencies) -> dict[str, Any]:
-        counts = await _drained(self.dsn)
-        alerts = await _alerts(self.url, self.sign_in.token)
+        counts = await _drained(self.context.dsn)
+        alerts = await _alerts(self.context.url, self.sign_in.token)
         expected = sorted(
             ({"patient": patient.id, "rule": rule} for patient in self.patients for rule in patient.expected),
             key=lambda one: (one["patient"], one["rule"]),
@@ -209,3 +211,25 @@ class Demo:
             "latency_ms": {"p50": latencies.percentile(0.5), "p99": latencies.percentile(0.99)},
             "ok": counts["balanced"] and counts["pending"] == 0 and alerts == expected,
         }
+
+
+async def run(
+    settings: Settings,
+    patients: list[SimulatedPatient],
+    *,
+    seed: int,
+    for_s: float | None,
+    say: Callable[[str], None],
+    on_url: Callable[[Context, SignIn], None],
+) -> dict[str, Any] | None:
+    """Runs a demo on the data directory of `settings`; its summary when it took stock. `on_url`: the page is there."""
+    stop = asyncio.Event()
+    with system.stop_on_signals(stop):
+        say("starting PostgreSQL")
+        async with database(settings) as base:
+            async with await connect(base.dsn, application_name="vitalstream demo") as connection:
+                passwords, sign_in = await enrol(connection, patients, say)
+            async with open_context(settings, base.dsn, ALL, free_ports=True, simulated=True) as context:
+                driver = Demo(context, patients, seed, passwords, sign_in, for_s, say, lambda: on_url(context, sign_in))
+                await system.run(context, ALL, stop, driver.run)
+            return driver.summary

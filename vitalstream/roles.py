@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import structlog
 
@@ -62,6 +62,15 @@ class Context:
     simulated: bool
     http_socket: socket.socket | None = None
     mqtt_socket: socket.socket | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Closes the sockets: of roles that never started, too."""
+        for listener in (self.http_socket, self.mqtt_socket):
+            if listener is not None:
+                listener.close()
 
     @property
     def loopback(self) -> str:

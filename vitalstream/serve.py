@@ -90,7 +90,7 @@ async def serve(settings: Settings, names: Sequence[str], console: Console) -> N
     with system.stop_on_signals(stop):
         # Ports first: a taken one should be heard of before anything else is started.
         context = open_context(settings, "", roles)
-        async with database(settings) as base:
+        async with context, database(settings) as base:
             context.dsn = base.dsn
             for line in await context.start_lines():
                 console.print(line)

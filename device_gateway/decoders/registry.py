@@ -36,5 +36,5 @@ def decoder(uuid: str) -> Decoder:
     found = _DECODERS.get(short_uuid(uuid))
     if found is None:
         known = ", ".join(sorted(_DECODERS))
-        raise DecodeError(f"characteristic {uuid[:40]!r} has no decoder; known are {known}", code="unknown-format")
+        raise DecodeError(f"there is no decoder for it; send one of the characteristics {known}", code="unknown-format")
     return found

@@ -7,6 +7,7 @@ said of that one, with its own bytes.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -67,7 +68,7 @@ def parse(payload: bytes) -> Parsed:
         quoted = _quote_non_finite(payload)
         if quoted != payload:
             try:
-                return _split(quoted)
+                return _unquoted(payload, _split(quoted))
             except _UNREADABLE:
                 pass  # more is wrong with it than NaN: the first error says what
         if isinstance(error, msgspec.ValidationError):
@@ -98,6 +99,25 @@ def _quote_non_finite(payload: bytes) -> bytes:
     if b"NaN" not in payload and b"Infinity" not in payload:
         return payload
     return _WORD_OR_STRING.sub(lambda m: b'"' + m[1] + b'"' if m[1] else m[0], payload)
+
+
+def _unquoted(payload: bytes, parsed: Parsed) -> Parsed:
+    """The same parts with their places in the payload as it was sent."""
+    words = [match.span() for match in _WORD_OR_STRING.finditer(payload) if match[1]]
+    # Each word brought two quotes: one that lies before its first byte, one behind its last.
+    added = [start + 2 * i for i, (start, _) in enumerate(words)] + [
+        end + 2 * i + 1 for i, (_, end) in enumerate(words)
+    ]
+    added.sort()
+
+    def sent(place: int) -> int:
+        return place - bisect_left(added, place)
+
+    parts = [
+        part._replace(start=sent(part.start), length=sent(part.start + part.length) - sent(part.start))
+        for part in parsed.parts
+    ]
+    return Parsed(payload, parts)
 
 
 def _array(payload: bytes) -> Parsed:

@@ -63,7 +63,7 @@ def test_scale_2_and_oxygen_as_a_boolean() -> None:
 
 
 def test_numbers_are_the_decimals_that_were_written() -> None:
-    # As binary numbers both are below 38.05; only the first was written so.
+    # Both are the same binary number.
     assert answer('{"temp": 38.0499999999999999999}')["points_known"] == 0
     assert answer('{"temp": 38.05}')["points_known"] == 1
 

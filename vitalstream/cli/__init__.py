@@ -22,11 +22,12 @@ _COMMANDS = {
     "doctor": ("vitalstream.cli.doctor", "Say what is configured, reachable and wrong, and what to do."),
     "decode": ("vitalstream.cli.decode", "Decode GATT frames: one HEX a frame."),
     "fhir": ("vitalstream.cli.fhir", "Readings (ndjson on stdin) to FHIR R4 Observations."),
+    "score": ("vitalstream.cli.score", "Early warning scores: NEWS2 of one set of observations."),
     "patient": ("vitalstream.cli.registry", "Register patients."),
     "device": ("vitalstream.cli.registry", "Register devices, bind them to patients, take them back."),
     "token": ("vitalstream.cli.registry", "Make tokens for programs."),
     "user": ("vitalstream.cli.registry", "Make accounts for people."),
-    "ledger": ("vitalstream.cli.database", "Prove that nothing was lost: received = stored + duplicates + ..."),
+    "ledger": ("vitalstream.cli.database", "Prove that nothing was lost."),
     "quarantine": ("vitalstream.cli.database", "What could not be charted, and why."),
 }
 

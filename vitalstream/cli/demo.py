@@ -8,9 +8,14 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from vitalstream.demo import SignIn
+    from vitalstream.roles import Context
 
 _OVERVIEW = """
   [bold]{url}[/bold]      sign in as [bold]{user}[/bold] with [bold]{password}[/bold]
@@ -47,8 +52,11 @@ def demo(
     use_database_url: bool,
 ) -> None:
     """All roles and simulated patients in one process; nothing of it is kept."""
-    from vitalstream import telemetry
-    from vitalstream.demo import FOR_MIN_S
+    from simulators.export import export
+    from simulators.plan import patients
+    from storage.embedded.server import temporary_parent
+    from vitalstream import clock, telemetry
+    from vitalstream.demo import FOR_MIN_S, run
     from vitalstream.settings import read
 
     if check and (for_s is None or for_s < FOR_MIN_S):
@@ -61,79 +69,30 @@ def demo(
         )
     telemetry.configure(quiet=True)
     console = Console(stderr=True, highlight=False)
-    summary = asyncio.run(_run(console, settings, count, for_s, folder, seed))
-    if check and summary is not None:
-        click.echo(json.dumps(summary))
-    ctx.exit(0 if not check or (summary is not None and summary["ok"]) else 1)
-
-
-async def _run(
-    console: Console, settings: object, count: int, for_s: float | None, folder: Path | None, seed: int
-) -> dict[str, object] | None:
-    from simulators.export import export
-    from simulators.plan import patients
-    from storage import migrate
-    from storage.connection import connect
-    from storage.embedded.server import EmbeddedServer, temporary_parent
-    from vitalstream import clock, system
-    from vitalstream.demo import FOR_MIN_S, Demo, enrol
-    from vitalstream.roles import ALL, Context, open_context
-    from vitalstream.settings import Settings
-
-    assert isinstance(settings, Settings)
 
     def say(text: str) -> None:
         console.print(f"[dim]{text}[/dim]")
+
+    def on_url(context: Context, sign_in: SignIn) -> None:
+        text = _OVERVIEW.format(
+            url=context.url,
+            user=sign_in.user,
+            password=sign_in.password,
+            mqtt_port=context.mqtt_port,
+            data_dir=context.settings.data_dir,
+        )
+        console.print(text, soft_wrap=True)
 
     who = patients(count, seed)
     if folder is not None:
         for path in export(folder, who, clock.now().timestamp(), for_s or FOR_MIN_S):
             say(f"wrote {path}")
-    stop = asyncio.Event()
     parent = temporary_parent()
-    server = None
     try:
-        with system.stop_on_signals(stop):
-            if not settings.database_url:
-                say("starting PostgreSQL with a throw-away data directory")
-                settings = replace(settings, data_dir=parent / "data")
-                server = await asyncio.to_thread(EmbeddedServer.start, settings.postgres_dir, wait_s=0.0)
-            dsn = server.dsn if server is not None else settings.database_url
-            async with await connect(dsn, application_name="vitalstream demo") as connection:
-                if server is not None:
-                    await migrate.migrate(connection)
-                else:
-                    await migrate.check(connection)
-                passwords, sign_in = await enrol(connection, who, say)
-            context: Context = open_context(settings, dsn, ALL, free_ports=True, simulated=True)
-            url, mqtt_port = context.url, context.mqtt_port
-
-            def on_url() -> None:
-                text = _OVERVIEW.format(
-                    url=url,
-                    user=sign_in.user,
-                    password=sign_in.password,
-                    mqtt_port=mqtt_port,
-                    data_dir=settings.data_dir,
-                )
-                console.print(text, soft_wrap=True)
-
-            driver = Demo(
-                url=url,
-                mqtt_host=context.loopback,
-                mqtt_port=mqtt_port,
-                dsn=dsn,
-                patients=who,
-                seed=seed,
-                passwords=passwords,
-                sign_in=sign_in,
-                for_s=for_s,
-                say=say,
-                on_url=on_url,
-            )
-            await system.run(context, ALL, stop, driver.run)
-            return driver.summary
+        settings = replace(settings, data_dir=parent / "data")
+        summary = asyncio.run(run(settings, who, seed=seed, for_s=for_s, say=say, on_url=on_url))
     finally:
-        if server is not None:
-            await asyncio.to_thread(server.stop)
         shutil.rmtree(parent, ignore_errors=True)
+    if check and summary is not None:
+        click.echo(json.dumps(summary))
+    ctx.exit(0 if not check or (summary is not None and summary["ok"]) else 1)

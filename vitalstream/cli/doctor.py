@@ -44,14 +44,15 @@ def settings_lines(environ: Mapping[str, str]) -> list[Finding]:
 def _port(settings: Settings, port: int, setting: str) -> Finding:
     from vitalstream.listening import PortInUse, listen
 
+    name = f"port {port}"
     try:
         listen(settings.bind, port, setting).close()
     except PortInUse:
         detail = f"port {port} is in use, by a running vitalstream or by another program"
-        return Finding(setting.lower(), True, detail, "nothing if vitalstream runs; else choose another port")
+        return Finding(name, True, detail, "nothing if vitalstream runs; else choose another port")
     except VitalstreamError as error:
-        return Finding(setting.lower(), False, f"can't listen on port {port}", error.message)
-    return Finding(setting.lower(), True, f"port {port} is free")
+        return Finding(name, False, f"can't listen on port {port}", error.message)
+    return Finding(name, True, f"port {port} is free")
 
 
 def _page() -> Finding:

@@ -88,6 +88,8 @@ def patient_add(
     from storage.registry.patients import NewPatient, add_patient, check_patient
     from vitalstream.database import run_command
 
+    if born is not None and born > datetime.now(UTC).date():
+        raise OperatorError(f"{born} is in the future; write the date of birth as 1951-03-28", code="bad-born")
     new = NewPatient(
         id=patient_id,
         name=name,
@@ -158,7 +160,7 @@ def token_add(role: str, days: int | None, patient_id: str | None) -> None:
 
     made = run_command(
         lambda connection: add_token(
-            connection, role, datetime.now(UTC), days=days or TOKEN_DAYS_DEFAULT, patient=patient_id
+            connection, role, datetime.now(UTC), days=TOKEN_DAYS_DEFAULT if days is None else days, patient=patient_id
         )
     )
     click.echo(json.dumps({"token": made}))

@@ -45,7 +45,8 @@ def test_worked_examples(values: dict[str, Any], total: int) -> None:
 
 
 # Each step of the chart: the value below it, its points, the value above it, its points.
-STEPS = {
+Step = tuple[int | str, int, int | str, int]
+STEPS: dict[str, list[Step]] = {
     "rr": [(8, 3, 9, 1), (11, 1, 12, 0), (20, 0, 21, 2), (24, 2, 25, 3)],
     "spo2": [(91, 3, 92, 2), (93, 2, 94, 1), (95, 1, 96, 0)],
     "sbp": [(90, 3, 91, 2), (100, 2, 101, 1), (110, 1, 111, 0), (219, 0, 220, 3)],
@@ -54,11 +55,11 @@ STEPS = {
         ("35.0", 3, "35.1", 1), ("36.0", 1, "36.1", 0), ("38.0", 0, "38.1", 1), ("39.0", 1, "39.1", 2),
     ],
 }  # fmt: skip
-SCALE_2_LOW = [(83, 3, 84, 2), (85, 2, 86, 1), (87, 1, 88, 0)]
-SCALE_2_OXYGEN = [(92, 0, 93, 1), (94, 1, 95, 2), (96, 2, 97, 3)]
+SCALE_2_LOW: list[Step] = [(83, 3, 84, 2), (85, 2, 86, 1), (87, 1, 88, 0)]
+SCALE_2_OXYGEN: list[Step] = [(92, 0, 93, 1), (94, 1, 95, 2), (96, 2, 97, 3)]
 
 
-def around(step: tuple[Any, int, Any, int]) -> list[tuple[Decimal, int]]:
+def around(step: Step) -> list[tuple[Decimal, int]]:
     """Both edges, and what lies between them on either side of the half; the half itself belongs above."""
     below, below_points, above, above_points = Decimal(step[0]), step[1], Decimal(step[2]), step[3]
     half = (below + above) / 2
@@ -119,6 +120,11 @@ def test_consciousness(letter: str, points: int) -> None:
 def test_oxygen_adds_two() -> None:
     assert having(o2=True).points == {"rr": 0, "spo2": 0, "o2": 2, "sbp": 0, "pulse": 0, "acvpu": 0, "temp": 0}
     assert having(o2=False).score == 0
+
+
+@pytest.mark.parametrize(("value", "points"), [(v, p) for s in STEPS["spo2"] for v, p in around(s)])
+def test_oxygen_changes_nothing_about_spo2_on_scale_1(value: Decimal, points: int) -> None:
+    assert having(spo2=value, o2=True).points["spo2"] == points
 
 
 # ---------------------------------------------------------------- risk
@@ -210,7 +216,7 @@ def test_every_partial_set_has_exactly_the_range_of_its_completions(scale: Scale
     threes = np.array([result.single_three for result in complete]).reshape(shape)
     risks = np.array([RISKS.index(result.band_at_least) for result in complete]).reshape(shape)
     assert totals.max() == 20
-    wrong = []
+    wrong: list[Any] = []
     for mask in product((False, True), repeat=7):
         axes = tuple(i for i, gone in enumerate(mask) if gone)
         if not axes:

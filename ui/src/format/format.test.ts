@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import {
-  ageText, agoText, freshness, fullTimeText, limitText, numberText, offsetText, personText, programmesText, timeText, unitText,
+  ageText, agoText, freshness, fullTimeText, keepUnits, limitText, numberText, offsetText, personText, programmesText, timeText, unitText,
 } from './format'
 
 const now = Date.parse('2026-11-22T10:42:00Z')
@@ -54,6 +54,10 @@ describe('times in the zone of the patient', () => {
 describe('words', () => {
   it('prints units as people write them and leaves strange ones alone', () => {
     expect(['mm[Hg]', 'Cel', '%', 'furlong'].map(unitText)).toEqual(['mmHg', '°C', '%', 'furlong'])
+  })
+
+  it('keeps numbers with their units', () => {
+    expect(keepUnits('SpO2 85 % for 5 min, limit below 88 %')).toBe('SpO2 85\u00a0% for 5\u00a0min, limit below 88\u00a0%')
   })
 
   it('prints limits and numbers', () => {

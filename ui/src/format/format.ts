@@ -159,6 +159,11 @@ export function limitText(limit: string): string {
   return limit.replace('>=', '≥').replace('<=', '≤')
 }
 
+/** A number stays on one line with its unit. */
+export function keepUnits(text: string): string {
+  return text.replace(/(\d) (?=[%°a-z/])/gi, '$1\u00a0')
+}
+
 export function countText(n: number, one: string, many = `${one}s`): string {
   return `${String(n)} ${n === 1 ? one : many}`
 }

@@ -99,9 +99,11 @@ export function options(panel: Panel, zone: string, last: boolean, onCursor: (u:
 /** Clock times, and the day where it begins. */
 function timeLabels(u: uPlot, splits: number[], zone: string): string[] {
   const daily = (u.scales.x?.max ?? 0) - (u.scales.x?.min ?? 0) > 3 * 86_400_000
-  return splits.map((ms) => {
+  return splits.map((ms, i) => {
     const clock = clockText(ms, zone)
-    return daily || clock === '00:00' ? dayText(ms, zone) : clock
+    if (!daily) return clock === '00:00' ? dayText(ms, zone) : clock
+    const day = dayText(ms, zone)
+    return i > 0 && day === dayText(splits[i - 1] ?? 0, zone) ? '' : day
   })
 }
 

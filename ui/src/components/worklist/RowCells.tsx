@@ -1,7 +1,7 @@
 import { memo } from 'react'
 import { Link } from 'wouter'
 import type { Row } from '../../api/types'
-import { clockText, personText, programmesText } from '../../format/format'
+import { clockText, keepUnits, personText, programmesText } from '../../format/format'
 import { useTicking } from '../../live/hooks'
 import { Measured } from '../Measured'
 import { PriorityMark } from '../PriorityMark'
@@ -41,7 +41,7 @@ export const RowCells = memo(function RowCells({ row, href }: Props) {
         </span>
       </th>
       <td role="cell" className={styles.why}>
-        <span className={styles.reason}>{row.why}</span>
+        <span className={styles.reason}>{keepUnits(row.why)}</span>
         {alert?.acknowledged_by && <span className={styles.detail}>Acknowledged by {alert.acknowledged_by}</span>}
         {row.alert_count > 1 && <span className={styles.detail}>and {row.alert_count - 1} more</span>}
       </td>
