@@ -1,4 +1,4 @@
-"""Scenarios as CSV, in the columns that `vitalstream backtest` reads."""
+"""Scenarios and their patients as CSV, in the columns that `vitalstream backtest` reads."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from simulators.plan import SimulatedDevice, SimulatedPatient
 
+_PATIENT_COLUMNS = ("patient", "born", "zone", "programme", "spo2_target", "pregnant")
 _COLUMNS = ("patient", "measured_at", "metric", "value", "unit", "received_at")
 
 
@@ -38,15 +39,25 @@ def _rows(patient: str, plan: SimulatedDevice, start_s: float, live_s: float) ->
             yield patient, _instant(start_s + t_s), metric, _text(value), unit, _instant(start_s + arrives_s)
 
 
+def _patients(path: Path, patients: list[SimulatedPatient]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(_PATIENT_COLUMNS)
+        for one in patients:
+            target = "-".join(map(str, one.scenario.spo2_target or ()))
+            writer.writerow((one.id, one.born, one.zone, ";".join(one.scenario.programmes), target, ""))
+    return path
+
+
 def export(folder: Path, patients: list[SimulatedPatient], start_s: float, live_s: float) -> list[Path]:
-    """Writes one CSV a scenario (all its patients, by received time) and returns the paths."""
+    """Writes one CSV a scenario (all its patients, by received time) and `patients.csv`; returns the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     by_scenario: dict[str, list[tuple[str, ...]]] = {}
     for patient in patients:
         rows = by_scenario.setdefault(patient.scenario.name, [])
         for plan in patient.devices:
             rows += _rows(patient.id, plan, start_s, live_s)
-    paths = []
+    paths = [_patients(folder / "patients.csv", patients)]
     for name, rows in by_scenario.items():
         path = folder / f"{name}.csv"
         with path.open("w", newline="", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""One Chromium for all browser tests, one `up` for each file."""
+"""One Chromium and one `up` for each file."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from tests.browser.browsing import launch
 from tests.running import Installation, installation
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Ends with its file: while Playwright's loop is there, no test of this process could run one of its own."""
     with sync_playwright() as playwright:
         started = launch(playwright)
         yield started

@@ -22,6 +22,7 @@ _COMMANDS = {
     "doctor": ("vitalstream.cli.doctor", "Say what is configured, reachable and wrong, and what to do."),
     "decode": ("vitalstream.cli.decode", "Decode GATT frames: one HEX a frame."),
     "fhir": ("vitalstream.cli.fhir", "Readings (ndjson on stdin) to FHIR R4 Observations."),
+    "backtest": ("vitalstream.cli.backtest", "Rules over a recorded history: the alerts they would have raised."),
     "score": ("vitalstream.cli.score", "Early warning scores: NEWS2 of one set of observations."),
     "patient": ("vitalstream.cli.registry", "Register patients."),
     "device": ("vitalstream.cli.registry", "Register devices, bind them to patients, take them back."),
