@@ -66,7 +66,13 @@ def instant(text: str) -> float:
 
 def test_export_writes_one_file_a_scenario_in_the_columns_of_backtest(tmp_path: Path) -> None:
     everybody = patients(10)
-    paths = export(tmp_path / "new" / "folder", everybody, START_S, 60.0)
+    about, *paths = export(tmp_path / "new" / "folder", everybody, START_S, 60.0)
+    with about.open(newline="", encoding="utf-8") as file:
+        known = list(csv.DictReader(file))
+    assert [(row["patient"], row["programme"], row["spo2_target"]) for row in known[:2]] == [
+        ("p-001", "copd", "88-92"),
+        ("p-002", "hypertension", ""),
+    ]
     assert {path.stem for path in paths} == {scenario.name for scenario in STORIES} | {"well"}
     seen = set()
     for path in paths:
