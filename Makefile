@@ -67,7 +67,7 @@ check: setup ## lint, format, types, import contracts, house rules, and the page
 	@echo "types" >&2; $(BIN)/mypy
 	@echo "import contracts" >&2; $(BIN)/lint-imports
 	@echo "house rules" >&2; $(BIN)/python -m pytest -q tests/house
-	@echo "page: lint, types, tests" >&2; $(UI) npm run --silent lint && $(UI) npm run --silent typecheck && $(UI) npm run --silent test
+	@echo "page: lint, types, tests" >&2; $(UI) sh -c 'npm run --silent lint && npm run --silent typecheck && npm run --silent test'
 
 bench: setup ## ours, a peer and a physical limit on the same work; ONLY=name for one row
 	@exec $(BIN)/python -m benchmarks $(if $(ONLY),--only "$(ONLY)")
