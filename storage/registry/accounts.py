@@ -22,7 +22,7 @@ from vitals.errors import OperatorError
 Role = Literal["clinician", "patient", "administrator"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
-#: A month of grace for whoever runs an integration; the command line takes another number.
+#: A quarter: long enough for an integration, short enough that a forgotten token ends; the command line takes others.
 TOKEN_DAYS_DEFAULT = 90
 TOKEN_DAYS_MAX = 3650
 
