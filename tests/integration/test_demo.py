@@ -103,7 +103,7 @@ def test_a_short_demo_ends_by_itself_and_cleans_up(site: Installation, tmp_path:
         assert out == "", "the summary is --check's"
         assert "Traceback" not in rest
         assert running.nothing_left()
-    assert len(list((tmp_path / "csv").glob("*.csv"))) == 4
+    assert len(list((tmp_path / "csv").glob("*.csv"))) == 4 + 1, "one a story, and their patients"
 
 
 def test_ctrl_c_ends_it_and_a_taken_default_port_is_no_obstacle(site: Installation) -> None:
