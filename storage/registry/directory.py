@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import time
@@ -13,6 +14,7 @@ from storage.connection import Pool
 from storage.faults import database_faults
 from storage.sql import sql
 from storage.text import storable
+from vitals.errors import InternalError, VitalstreamError
 from vitals.ports.devices import DeviceAccount
 
 # The port's promise: a claim or a revocation holds within a second.
@@ -29,12 +31,18 @@ DEVICE_CHARACTERS_MAX = 64  # of a registered id; what a stranger calls itself i
 _NOBODY_SHA256 = bytes(32)
 
 
+#: What is stored of a device: the hash of its password and its account; nothing of one that is unknown or revoked.
+_Entry = tuple[bytes | None, DeviceAccount | None]
+
+
 class PostgresDeviceDirectory:
     """DeviceDirectory on the registry's tables. `clock` gives monotonic seconds."""
 
     def __init__(self, pool: Pool, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._pool = pool
         self._clock = clock
+        self._asked: dict[str, asyncio.Future[_Entry]] = {}
+        self._asking: asyncio.Task[None] | None = None
         self._accounts: OrderedDict[str, tuple[float, DeviceAccount | None]] = OrderedDict()
 
     async def authenticate(self, device: str, password: str) -> DeviceAccount | None:
@@ -78,14 +86,45 @@ class PostgresDeviceDirectory:
         """
         await self._execute("directory_presence", {"device": storable(device), "online": online, "at_us": at_us})
 
-    async def _look_up(self, device: str) -> tuple[bytes | None, DeviceAccount | None]:
+    async def _look_up(self, device: str) -> _Entry:
+        """Everybody who asks while a query is under way shares the next one: a ward of devices costs one connection."""
+        answer = self._asked.get(device)
+        if answer is None:
+            answer = self._asked[device] = asyncio.get_running_loop().create_future()
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._answer())
+        # Shielded, because whoever goes away must not take the answer from the others.
+        return await asyncio.shield(answer)
+
+    async def _answer(self) -> None:
+        try:
+            while self._asked:
+                asked, self._asked = self._asked, {}
+                try:
+                    found = await self._query(list(asked))
+                except VitalstreamError as error:
+                    for answer in asked.values():
+                        answer.set_exception(error)
+                except BaseException:
+                    # Nobody must wait for ever for an answer that will not come.
+                    for answer in asked.values():
+                        answer.set_exception(InternalError("the look-up of devices ended; see the log"))
+                    raise
+                else:
+                    for device, answer in asked.items():
+                        answer.set_result(found.get(device, (None, None)))
+        finally:
+            self._asking = None
+
+    async def _query(self, devices: list[str]) -> dict[str, _Entry]:
+        names = {storable(device): device for device in devices}
         async with database_faults(), self._pool.connection() as connection:
-            cursor = await connection.execute(sql("directory_device"), {"device": storable(device)})
-            row = await cursor.fetchone()
-        if row is None:
-            return None, None
-        password_sha256, patient, zone = row
-        return bytes(password_sha256), DeviceAccount(device, patient or device, zone)
+            cursor = await connection.execute(sql("directory_devices"), {"devices": list(names)})
+            rows = await cursor.fetchall()
+        return {
+            names[stored]: (bytes(password_sha256), DeviceAccount(stored, patient or stored, zone))
+            for stored, password_sha256, patient, zone in rows
+        }
 
     async def _execute(self, query: str, values: dict[str, Any]) -> None:
         async with database_faults(), self._pool.connection() as connection:

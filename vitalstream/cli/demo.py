@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from vitalstream.demo import SignIn
     from vitalstream.roles import Context
 
+#: Each simulated device is a paho client of three file descriptors, and paho's select() takes none above 1,024.
+PATIENTS_MAX = 120
+
 _OVERVIEW = """
   [bold]{url}[/bold]      sign in as [bold]{user}[/bold] with [bold]{password}[/bold]
 
@@ -33,7 +36,7 @@ _OVERVIEW = """
 
 
 @click.command()
-@click.option("--patients", "count", type=click.IntRange(1, 200), default=20, show_default=True)
+@click.option("--patients", "count", type=click.IntRange(1, PATIENTS_MAX), default=20, show_default=True)
 @click.option("--for", "for_s", type=float, default=None, metavar="SECONDS", help="End by itself.")
 @click.option("--check", is_flag=True, help="Print one JSON summary; exit 1 unless all is as it must be.")
 @click.option("--export", "folder", type=click.Path(file_okay=False, path_type=Path), help="Write scenarios as CSV.")

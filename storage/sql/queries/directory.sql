@@ -1,10 +1,10 @@
--- name: directory_device
--- Credentials of a device that is not revoked, with the patient bound to it now.
-SELECT d.password_sha256, p.id, p.zone
+-- name: directory_devices
+-- Credentials of those devices that are not revoked, with the patient bound to each now.
+SELECT d.id, d.password_sha256, p.id, p.zone
 FROM device d
 LEFT JOIN binding b ON b.device = d.key AND b.period @> now()
 LEFT JOIN patient p ON p.key = b.patient
-WHERE d.id = %(device)s AND d.revoked_at IS NULL
+WHERE d.id = ANY(%(devices)s) AND d.revoked_at IS NULL
 
 -- name: directory_refused
 -- Counts one refusal, keeps its sample, drops the sample that is one too many.
