@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from datetime import date
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -130,14 +131,39 @@ class SpO2Target:
     since_us: int | None = None
 
 
+class Period(NamedTuple):
+    """Half-open stretch of time, UTC microseconds; None is an open end."""
+
+    since_us: int | None
+    until_us: int | None
+
+
+class Deadline(NamedTuple):
+    """When silence of a patient can next change an alert (`due_us`), and from which measured time on its history must
+    be known to tell (`since_us`).
+    """
+
+    due_us: int
+    since_us: int
+
+
 @dataclass(frozen=True, slots=True)
 class PatientContext:
-    """What rules must know of a patient besides readings. `key` is storage's integer, `patient` the logical id."""
+    """What rules must know of a patient besides readings. `key` is storage's integer, `patient` the logical id.
+
+    `zone` is an IANA name; `blind`: when the pipeline could not see anything, closed stretches in order, the same for
+    everyone; `deadline`: the stored one, which is no part of what rules compare.
+    """
 
     key: int
     patient: str
     enrolments: tuple[Enrolment, ...] = ()
     spo2_targets: tuple[SpO2Target, ...] = ()
+    zone: str = "UTC"
+    born: date | None = None
+    pregnancies: tuple[Period, ...] = ()
+    blind: tuple[tuple[int, int], ...] = ()
+    deadline: Deadline | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

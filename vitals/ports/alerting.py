@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from vitals.errors import InternalError
-from vitals.events import AlertChange, PatientContext, PatientHistory, Samples
+from vitals.events import AlertChange, Deadline, PatientContext, PatientHistory, Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,9 @@ class AlertEngine(Protocol):
     `context` maps patient keys to what is known of them now; a patient without a context has no rules.
     """
 
-    def needs(self, samples: Samples, context: dict[int, PatientContext]) -> list[HistoryRequest]:
+    def needs(
+        self, samples: Samples, context: dict[int, PatientContext], *, tick: bool = False
+    ) -> list[HistoryRequest]:
         """Stretches of the past that `apply` needs for these samples (patients not loaded, late samples)."""
         ...
 
@@ -49,10 +51,27 @@ class AlertEngine(Protocol):
         context: dict[int, PatientContext],
         history: dict[int, PatientHistory],
         now_us: int,
+        *,
+        tick: bool = False,
     ) -> list[AlertChange]:
         """Takes the new samples of one group (already deduplicated) and says what changed, in order.
 
-        Raises HistoryTooShort, with nothing changed, when more of the past is wanted.
+        `tick`: everything received up to `now_us` is applied, so silence up to `now_us` counts for the patients in
+        `context` (samples are empty then). Raises HistoryTooShort, with nothing changed, when more of the past is
+        wanted.
+        """
+        ...
+
+    def deadlines(self, patients: Collection[int]) -> dict[int, Deadline | None]:
+        """After `apply`: when silence of each of these patients can next change an alert; None: never.
+
+        A stored deadline may be earlier than the true one (the tick then only finds the next), never later.
+        """
+        ...
+
+    def reexamine(self, patient: int, from_us: int) -> None:
+        """Stored readings measured from `from_us` on were corrected or moved: the next group or tick that names the
+        patient in its context examines that stretch again.
         """
         ...
 
