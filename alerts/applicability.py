@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
+from datetime import datetime
 
 from vitals.events import PatientContext
 
-from .rules import Rule
+from .days import zone_of
+from .news2 import AGE_MIN_YEARS
+from .rules import SECOND_US, Rule
 
 #: Open ends of time: the first and the last instant that dates can name (years 1 and 9999).
 BEGINNING_US = -62_135_596_800_000_000
@@ -35,19 +39,39 @@ def _joined(segments: list[Segment]) -> list[Segment]:
     return joined
 
 
-def _enrolled(rule: Rule, context: PatientContext) -> list[Segment]:
-    if rule.programme in EVERYONE:
+def _both(some: list[Segment], others: list[Segment]) -> list[Segment]:
+    return _joined([(max(a, c), min(b, d)) for a, b in some for c, d in others])
+
+
+def _outside(segments: list[Segment]) -> list[Segment]:
+    """All of time but these disjoint stretches, which are in order."""
+    starts = [BEGINNING_US, *(until for _, until in segments)]
+    return _joined(list(zip(starts, [*(since for since, _ in segments), END_US], strict=True)))
+
+
+def _stretch(since_us: int | None, until_us: int | None) -> Segment:
+    return BEGINNING_US if since_us is None else since_us, END_US if until_us is None else until_us
+
+
+def _enrolled(programme: str, context: PatientContext) -> list[Segment]:
+    if programme in EVERYONE:
         return [(BEGINNING_US, END_US)]
-    return _joined(
-        [
-            (
-                BEGINNING_US if enrolment.since_us is None else enrolment.since_us,
-                END_US if enrolment.until_us is None else enrolment.until_us,
-            )
-            for enrolment in context.enrolments
-            if enrolment.programme == rule.programme
-        ]
-    )
+    return _joined([_stretch(e.since_us, e.until_us) for e in context.enrolments if e.programme == programme])
+
+
+def _scored(context: PatientContext) -> list[Segment]:
+    """NEWS2 is not for under-16s nor for pregnancy (RCP 2017); whose age nobody knows is taken for an adult, because
+    the programme that scores is one for adults.
+    """
+    since_us = BEGINNING_US
+    if context.born is not None:
+        # A birthday on 29 February is kept on 1 March.
+        day = (context.born.month, context.born.day)
+        month, number = (3, 1) if day == (2, 29) else day
+        birthday = datetime(context.born.year + AGE_MIN_YEARS, month, number, tzinfo=zone_of(context.zone))
+        since_us = int(birthday.timestamp()) * SECOND_US
+    adult = [(since_us, END_US)]
+    return _both(adult, _outside(_joined([_stretch(*period) for period in context.pregnancies])))
 
 
 def _targeted(context: PatientContext, wanted: bool) -> list[Segment]:
@@ -63,12 +87,14 @@ def _targeted(context: PatientContext, wanted: bool) -> list[Segment]:
 
 def segments(rule: Rule, context: PatientContext) -> tuple[Segment, ...]:
     """Disjoint half-open stretches of time in which the rule holds, in order; touching ones are one."""
-    enrolled = _enrolled(rule, context)
-    if rule.spo2_target is None:
-        return tuple(enrolled)
-    targeted = _targeted(context, rule.spo2_target == "required")
-    both = [(max(a, c), min(b, d)) for a, b in enrolled for c, d in targeted]
-    return tuple(_joined(both))
+    stretches = _enrolled(rule.programme, context)
+    if rule.unless is not None:
+        stretches = _both(stretches, _outside(_enrolled(rule.unless, context)))
+    if rule.spo2_target is not None:
+        stretches = _both(stretches, _targeted(context, rule.spo2_target == "required"))
+    if rule.metric == "news2":
+        stretches = _both(stretches, _scored(context))
+    return tuple(stretches)
 
 
 def segment_at(stretches: tuple[Segment, ...], at_us: int) -> Segment | None:
@@ -94,3 +120,14 @@ def first_difference_us(old: tuple[Segment, ...], new: tuple[Segment, ...]) -> i
         ends.setdefault(since, []).append(until)
     since, untils = next(iter(ends.items()))
     return min(untils) if len(untils) == 2 else since
+
+
+def context_difference_us(rules: Iterable[Rule], old: PatientContext, new: PatientContext) -> int:
+    """The first instant from which on what is known of a patient makes a difference to the rules; END_US for none.
+
+    A zone is not dated: days that were judged keep the zone by which they were judged.
+    """
+    differences = [first_difference_us(segments(rule, old), segments(rule, new)) for rule in rules]
+    targets = (tuple(_targeted(context, wanted=True)) for context in (old, new))
+    blind = (since for since, _ in set(old.blind) ^ set(new.blind))
+    return min([*differences, first_difference_us(*targets), *blind], default=END_US)

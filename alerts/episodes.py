@@ -33,6 +33,11 @@ class Point(NamedTuple):
     observation: bytes
 
     @property
+    def place(self) -> tuple[int, int, int, int, int, bytes]:
+        """The order of samples of several series, that of `oracle.in_merged_order`."""
+        return self.measured_us, self.metric, self.component, self.device, self.sequence, self.observation
+
+    @property
     def improbable(self) -> bool:
         """Marked as outside the plausible range."""
         return bool(self.flags & _IMPROBABLE)
@@ -59,7 +64,8 @@ def points_of(samples: Any) -> list[Point]:
 class Interval:
     """One series in breach of one rule, half-open: from the completing sample to the clearing one.
 
-    `clearing` is None while open, and when the rule stopped to hold for the patient at `cleared_us`.
+    `clearing` is None while open, and when the rule stopped to hold for the patient at `cleared_us`. `inputs`: all
+    readings that raised it, where they are more than the opening and the completing one (a score's).
     """
 
     opened_us: int
@@ -67,6 +73,7 @@ class Interval:
     completing: Point
     cleared_us: int | None = None
     clearing: Point | None = None
+    inputs: tuple[Point, ...] = ()
 
     @property
     def rank(self) -> tuple[int, int, bytes, bytes, tuple[int, int, int]]:
@@ -96,7 +103,10 @@ class Episode:
 
     @property
     def readings(self) -> tuple[ReadingRef, ...]:
-        """The opening reading and the one that completed the raise; one when they are the same."""
+        """The opening reading and the one that completed the raise, one when they are the same; a score's inputs."""
+        inputs = self.members[0].inputs
+        if inputs:
+            return tuple(point.ref for point in inputs)
         first, last = self.opening.ref, self.completing.ref
         return (first,) if first == last else (first, last)
 

@@ -179,7 +179,8 @@ def _check(parameters: Parameters) -> None:
         )
 
 
-def _bands_of(name: str, scale: Scale, oxygen: bool) -> tuple[Band, ...]:
+def bands_of(name: str, scale: Scale, oxygen: bool) -> tuple[Band, ...]:
+    """Bands of a measured parameter, of SpO2 on this scale for a patient who is (not) on oxygen."""
     if name != "spo2":
         return _BANDS[name]
     if scale == 1:
@@ -205,7 +206,7 @@ def _points(parameters: Parameters, oxygen: bool) -> dict[str, int]:
             points[name] = _ACVPU[value]
         else:
             charted = _rounded(name, value)
-            bands = _bands_of(name, parameters.scale, oxygen)
+            bands = bands_of(name, parameters.scale, oxygen)
             points[name] = next(band.points for band in bands if band.highest is None or charted <= band.highest)
     return points
 
@@ -216,7 +217,7 @@ def _most(name: str, scale: Scale, oxygen: bool) -> int:
         return _OXYGEN[oxygen]
     if name == "acvpu":
         return max(_ACVPU.values())
-    return max(band.points for band in _bands_of(name, scale, oxygen))
+    return max(band.points for band in bands_of(name, scale, oxygen))
 
 
 def _risk(low: int, single_three: bool, *, complete: bool) -> Risk | None:

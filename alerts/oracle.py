@@ -16,17 +16,18 @@ from vitals.events import Alert, PatientContext, ReadingRef, Samples
 from vitals.identity import alert_id
 from vitals.reading import Flag
 
-from . import wording
-from .applicability import END_US, Segment, segments
-from .episodes import Episode, Interval, episodes_of, points_of
+from .applicability import BEGINNING_US, END_US, Segment, segments
+from .episodes import Episode, Interval, episodes_of
 from .kinds import KINDS
+from .kinds.base import Track
 from .rules import Rule, in_unit, sees
+from .statement import alert_of
 
 #: Device, metric number, component.
 SeriesKey = tuple[int, int, int]
 
-#: Samples that count for no rule: they came too late, or the sensor did not touch the patient.
-UNCOUNTED = int(Flag.TOO_LATE | Flag.NO_CONTACT)
+#: Samples that count for no rule: they came too late.
+UNCOUNTED = int(Flag.TOO_LATE)
 
 #: What two histories of alerts are compared by: patient, rule, version, priority, opened, cleared, readings.
 AlertKey = tuple[int, str, int, str, int, int | None, tuple[ReadingRef, ...]]
@@ -63,43 +64,69 @@ def series_of(samples: Samples) -> Iterator[tuple[SeriesKey, Samples]]:
         yield (int(part["device"][0]), int(part["metric"][0]), int(part["component"][0])), part
 
 
-def counted_for(rule: Rule, series: Samples) -> Samples:
-    """The samples of a series that the rule looks at."""
-    if KINDS[rule.kind].sees_improbable:
-        return series
-    counted: Samples = series[(series["flags"] & int(Flag.IMPROBABLE)) == 0]
-    return counted
+def in_merged_order(samples: Samples) -> NDArray[np.int64]:
+    """Positions that sort one patient's samples of several series: measured, metric, component, device, sequence,
+    observation.
+    """
+    identity = np.ascontiguousarray(samples["observation"]).view(">u8").reshape(-1, 2)
+    keys = (identity[:, 1], identity[:, 0], samples["sequence"], samples["device"], samples["component"])
+    return np.lexsort((*keys, samples["metric"], samples["measured_us"]))
 
 
-def arrays_of(rule: Rule, series: Samples) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
-    """What a kind looks at: times, values in the rule's unit, improbable marks."""
-    metric, component = int(series["metric"][0]), int(series["component"][0])
-    improbable = (series["flags"] & int(Flag.IMPROBABLE)) != 0
-    return series["measured_us"], in_unit(rule, metric, component, series["value"]), improbable
+def track_of(rule: Rule, series: Samples) -> Track:
+    """What a rule looks at in one series that is in order."""
+    counted: Samples = series[(series["flags"] & KINDS[rule.kind].ignores) == 0]
+    return Track(counted, _values(rule, series[:1], counted))
 
 
-def intervals_of(rule: Rule, stretches: Sequence[Segment], series: Samples, until_us: int) -> list[Interval]:
-    """Intervals in which one series (already `counted_for` the rule) is in breach, in order.
+def _values(rule: Rule, first: Samples, counted: Samples) -> NDArray[np.float64]:
+    return in_unit(rule, int(first["metric"][0]), int(first["component"][0]), counted["value"])
+
+
+def merged_track_of(rule: Rule, parts: Sequence[Samples]) -> Track:
+    """What a merged rule looks at: the samples of all these series in order of time."""
+    tracks = [track_of(rule, part) for part in parts]
+    samples = np.concatenate([track.samples for track in tracks])
+    order = in_merged_order(samples)
+    return Track(samples[order], np.concatenate([track.values for track in tracks])[order])
+
+
+def tracks_of(rule: Rule, series: Sequence[tuple[SeriesKey, Samples]]) -> list[tuple[SeriesKey | None, Track]]:
+    """The tracks of a rule with the series that each is of; None for the one of a merged kind."""
+    seen = sees(rule.metric, rule.unit)
+    mine = [(key, part) for key, part in series if key[1:] in seen]
+    if not KINDS[rule.kind].merged:
+        return [(key, track_of(rule, part)) for key, part in mine]
+    return [(None, merged_track_of(rule, [part for _, part in mine]))] if mine else []
+
+
+def intervals_of(
+    rule: Rule,
+    context: PatientContext,
+    stretches: Sequence[Segment],
+    track: Track,
+    until_us: int,
+    silent_us: int | None = None,
+) -> list[Interval]:
+    """Intervals in which one track is in breach, in order.
 
     Where the rule stops to hold an open interval ends, once that instant is past: at or before `until_us`, or
-    shown by a later sample of the series.
+    shown by a later sample of the track. Silence counts up to `silent_us` (`until_us` when not given).
     """
     found: list[Interval] = []
-    if not len(series):
+    if not len(track.samples):
         return found
-    measured_us, values, improbable = arrays_of(rule, series)
     for since_us, end_us in stretches:
-        low, high = (int(i) for i in np.searchsorted(measured_us, (since_us, end_us)))
-        spans = KINDS[rule.kind].spans(rule, measured_us[low:high], values[low:high], improbable[low:high])
-        if not len(spans):
+        low, high = (int(i) for i in np.searchsorted(track.measured_us, (since_us, end_us)))
+        if low == high:
             continue
-        points = points_of(series[low:high][spans.ravel()])  # a clearing of -1 picks a point that nobody uses
-        for row, cleared in enumerate(spans[:, 2].tolist()):
-            opening, completing, clearing = points[3 * row : 3 * row + 3]
-            interval = Interval(completing.measured_us, opening, completing)
-            if cleared >= 0:
-                interval.cleared_us, interval.clearing = clearing.measured_us, clearing
-            elif end_us < END_US and (end_us <= until_us or high < len(series)):
+        next_us = int(track.measured_us[high]) if high < len(track.samples) else BEGINNING_US
+        silent_to_us = min(max(until_us if silent_us is None else silent_us, next_us), end_us - 1)
+        part = track.part(low, high)
+        if since_us >= track.known_us:
+            part = part._replace(known_us=BEGINNING_US)  # nothing from before the stretch counts
+        for interval in KINDS[rule.kind].intervals(rule, context, part, silent_to_us):
+            if interval.cleared_us is None and end_us < END_US and end_us <= max(until_us, next_us):
                 interval.cleared_us = end_us
             found.append(interval)
     return found
@@ -111,18 +138,16 @@ def episodes(
     """All episodes of one patient by rule and time. `samples` (dtype SAMPLE, any order, no duplicates) are
     the whole history.
 
-    `until_us`: the instant up to which time is known to have passed (the ends of enrolments need it, nothing
-    else).
+    `until_us`: the instant up to which time is known to have passed and everything received is in `samples`: silences
+    and the ends of enrolments need it.
     """
     series = list(series_of(samples))
     found = []
     for rule in rules:
         stretches = segments(rule, context)
-        seen = sees(rule.metric, rule.unit)
         intervals: list[Interval] = []
-        for (_, metric, component), part in series if stretches else ():
-            if (metric, component) in seen:
-                intervals += intervals_of(rule, stretches, counted_for(rule, part), until_us)
+        for _, track in tracks_of(rule, series) if stretches else ():
+            intervals += intervals_of(rule, context, stretches, track, until_us)
         found += [(rule, episode) for episode in episodes_of(intervals)]
     return found
 
@@ -148,7 +173,7 @@ def history(
         for rule, episode in episodes(rules, context, samples[by_patient[low:high]], until_us):
             identity = free_id(context.patient, rule.id, episode, taken)
             taken.add(identity)
-            alerts.append(wording.alert_of(rule, context, episode, identity, late=False))
+            alerts.append(alert_of(rule, context, episode, identity, late=False))
     return sorted(alerts, key=lambda a: (contexts[a.patient].patient, a.rule, a.opened_us))
 
 

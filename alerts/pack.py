@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any, get_args
@@ -14,16 +14,16 @@ from vitals import codes, units
 from vitals.errors import OperatorError, VitalstreamError
 from vitals.events import Priority
 
-from . import wording
-from .kinds import KINDS
-from .rules import MAX_GAP_US, OPERATORS, Limit, Rule, duration_us, family_of, sees
+from .kinds import KINDS, Kind
+from .kinds.delta import DAY_US
+from .rules import COMPOSED, OPERATORS, REFERENCES, Limit, Rule, duration_us, family_of, sees
 
 #: Packs that ship; their ids are the programmes' too.
 SHIPPED = ("general", "technical", "copd", "heart-failure", "hypertension", "virtual-ward", "diabetes")
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _ALWAYS = frozenset({"id", "version", "kind", "metric", "priority", "source"})
-_OFTEN = frozenset({"title", "spo2_target"})
+_OFTEN = frozenset({"title", "spo2_target", "unless"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,12 @@ class _Table:
             raise self.wrong(key, "must be a whole number from 1 on; count it up when the rule changes")
         return value
 
+    def flag(self, key: str) -> bool:
+        value = self.values.get(key, False)
+        if not isinstance(value, bool):
+            raise self.wrong(key, "must be true or false")
+        return value
+
     def duration(self, key: str) -> int:
         try:
             return duration_us(self.text(key))
@@ -96,16 +102,20 @@ class _Table:
         return Limit(value["op"], float(number))
 
 
-def _metric_and_unit(table: _Table, has_limits: bool) -> tuple[str, str]:
+def _metric_and_unit(table: _Table, kind: Kind) -> tuple[str, str]:
     metric = table.text("metric")
+    if metric in kind.composed:
+        return metric, "1"
+    if metric in COMPOSED or "news2" in kind.composed:
+        raise table.wrong("metric", f"must be {' or '.join(sorted(kind.composed)) or 'one of the code table'} here")
     try:
         _, components = family_of(metric)
         row = codes.metric(metric.partition(".")[0])
     except VitalstreamError as error:
         raise table.wrong("metric", error.message) from None
-    if row.shape not in ("quantity", "blood_pressure"):
+    if row.shape not in ("quantity", "blood_pressure", "device-status"):
         raise table.wrong("metric", f"{row.key} is no number that rules can look at; choose a measured quantity")
-    if has_limits and len(components) > 1:
+    if "raise" in kind.required and len(components) > 1:
         raise table.wrong("metric", f"name the part to compare: {row.key}.systolic, .diastolic or .mean")
     if "unit" not in table.values:
         return metric, row.units[0]
@@ -131,34 +141,54 @@ def _limits(table: _Table) -> tuple[Limit | None, Limit | None]:
     return raised, cleared
 
 
+def _window(table: _Table) -> int:
+    window_us = table.duration("window") if "window" in table.values else 0
+    if window_us % DAY_US:
+        raise table.wrong("window", "must be whole days, such as 3d: the first reading of each local day counts")
+    return window_us
+
+
 def _rule(table: _Table, programme: str) -> Rule:
     if "kind" not in table.values:
         raise table.wrong("kind", f"is missing; write one of {', '.join(KINDS)}")
-    kind = table.one_of("kind", tuple(KINDS))
-    keys = KINDS[kind]
-    table.check_keys(_ALWAYS | keys.required, _OFTEN | keys.optional)
-    metric, unit = _metric_and_unit(table, has_limits="raise" in keys.required)
+    kind = KINDS[table.one_of("kind", tuple(KINDS))]
+    table.check_keys(_ALWAYS | kind.required, _OFTEN | kind.optional)
+    metric, unit = _metric_and_unit(table, kind)
     raised, cleared = _limits(table)
-    target: Any = None
+    given: dict[str, Any] = {}
     if "spo2_target" in table.values:
-        target = table.one_of("spo2_target", ("required", "excluded"))
+        given["spo2_target"] = table.one_of("spo2_target", ("required", "excluded"))
+    if "unless" in table.values:
+        given["unless"] = table.one_of("unless", SHIPPED)
+    if "against" in table.values:
+        given["against"] = table.one_of("against", REFERENCES)
+    if "max_gap" in table.values:
+        given["max_gap_us"] = table.duration("max_gap")
+    every_us, grace_us, for_us, min_gap_us = (
+        table.duration(key) if key in table.values else 0 for key in ("every", "grace", "for", "min_gap")
+    )
     priority: Any = table.one_of("priority", get_args(Priority))
-    return Rule(
+    rule = Rule(
         id=table.identifier("id"),
         version=table.version("version"),
         programme=programme,
-        kind=kind,
-        title=table.text("title") if "title" in table.values else wording.title_text(metric, raised, unit),
+        kind=table.values["kind"],
+        title=table.text("title") if "title" in table.values else "",
         metric=metric,
         unit=unit,
         priority=priority,
         source=table.text("source"),
         raise_limit=raised,
         clear_limit=cleared,
-        for_us=table.duration("for") if "for" in table.values else 0,
-        max_gap_us=table.duration("max_gap") if "max_gap" in table.values else MAX_GAP_US,
-        spo2_target=target,
+        for_us=for_us or every_us + grace_us,
+        every_us=every_us,
+        window_us=_window(table),
+        min_gap_us=min_gap_us,
+        spot=table.flag("spot"),
+        single_three=table.flag("single_three"),
+        **given,
     )
+    return rule if rule.title else replace(rule, title=kind.title(rule))
 
 
 def load_pack(text: str, name: str) -> Pack:

@@ -17,28 +17,39 @@ from vitals.events import Alert, AlertChange, PatientContext, Samples
 from .applicability import BEGINNING_US, Segment, segment_at, segments
 from .episodes import Interval, Point, points_of
 from .kinds import KINDS
-from .kinds.base import Run
-from .oracle import SeriesKey, arrays_of, counted_for, intervals_of, series_of
+from .kinds.base import Track
+from .oracle import SeriesKey, intervals_of, series_of, tracks_of
 from .rules import Rule, sees
 from .settle import SUSPENDED, guarded, resumed, settle
 from .state import Cell, PatientState, Place, Slots, Watch, end_of, find_quiet
 
 
-def cut_us(said: Iterable[Alert], since_us: int) -> int:
-    """The last instant before `since_us` at which no alert of the rule stands."""
-    covering = (
-        a.opened_us
+def _covering(said: Iterable[Alert], since_us: int) -> list[Alert]:
+    """Alerts that stand at this instant."""
+    return [
+        a
         for a in said
         if a.condition != "retracted" and a.opened_us <= since_us and (a.cleared_us is None or a.cleared_us >= since_us)
-    )
+    ]
+
+
+def cut_us(said: Iterable[Alert], since_us: int) -> int:
+    """The last instant before `since_us` at which no alert of the rule stands."""
+    covering = (a.opened_us for a in _covering(said, since_us))
     return max(min(covering, default=since_us), BEGINNING_US + 1) - 1
 
 
-def reach_us(rules: Iterable[Rule], said: Iterable[Alert], since_us: int) -> int:
+def reach_us(rules: Iterable[Rule], context: PatientContext, said: Iterable[Alert], since_us: int) -> int:
     """From which measured time on samples must be known so that every state from `since_us` on is exact."""
     said = list(said)
-    starts = (cut_us((a for a in said if a.rule == rule.id), since_us) - rule.lookback_us for rule in rules)
-    return max(min(starts, default=since_us), BEGINNING_US)
+    starts = [since_us]
+    for rule in rules:
+        mine = [alert for alert in said if alert.rule == rule.id]
+        cut = cut_us(mine, since_us)
+        # A silence opens long after its last reading, by the time for which the pipeline was blind.
+        readings = (reading.measured_us for alert in _covering(mine, since_us) for reading in alert.readings)
+        starts.append(min([cut, *readings]) - KINDS[rule.kind].lookback_us(rule, context))
+    return max(min(starts), BEGINNING_US)
 
 
 def _union(stored: Samples, fresh: Samples) -> Samples:
@@ -52,24 +63,31 @@ def _union(stored: Samples, fresh: Samples) -> Samples:
     return both[sorted(seen.values())]
 
 
-def _cell(watch: Watch, counted: Samples, intervals: list[Interval]) -> Cell:
-    """Where one rule stands at the end of one series."""
-    cell = Cell(watch)
-    if not len(counted):
+def _cell(watch: Watch, context: PatientContext, track: Track, intervals: list[Interval]) -> Cell:
+    """Where one rule stands at the end of one track."""
+    cell = Cell(watch, context)
+    if not len(track.samples):
         return cell
-    cell.segment = segment_at(watch.segments, int(counted["measured_us"][-1]))
-    if intervals and intervals[-1].cleared_us is None:
-        cell.open = intervals[-1]
-    elif cell.segment is not None:
-        part = counted[np.searchsorted(counted["measured_us"], cell.segment[0]) :]
-        first = KINDS[watch.rule.kind].pending(watch.rule, *arrays_of(watch.rule, part))
-        if first is not None:
-            cell.run = Run(points_of(part[first : first + 1])[0], int(part["measured_us"][-1]))
+    end_us = int(track.measured_us[-1])
+    cell.segment = segment_at(watch.segments, end_us)
+    last = intervals[-1] if intervals else None
+    if cell.segment is not None and last is not None and last.clearing is None and last.cleared_us == cell.segment[1]:
+        cell.segment, cell.floor_us = None, last.cleared_us  # its stretch is over
+    if cell.segment is None:
+        return cell
+    if last is not None and last.cleared_us is not None:
+        cell.floor_us, last = last.cleared_us, None
+    low = int(np.searchsorted(track.measured_us, cell.segment[0]))
+    cell.open = last
+    cell.state = KINDS[watch.rule.kind].resume(watch.rule, context, track.part(low, len(track.samples)), last)
     return cell
 
 
 class Rebuild:
-    """One rebuild of one patient; `changes` and `state` are its result."""
+    """One rebuild of one patient; `changes` and `state` are its result.
+
+    `silent_us`: up to where silence counts: the last tick. `known_us`: from when on all samples are brought.
+    """
 
     def __init__(
         self,
@@ -78,11 +96,15 @@ class Rebuild:
         said: dict[str, list[Alert]],
         since_us: int,
         now_us: int,
+        silent_us: int,
+        known_us: int,
     ) -> None:
         self.state = PatientState(context, since_us - 1, suspensions=said.get(SUSPENDED, []))
         self.changes: list[AlertChange] = []
         self._since_us = since_us
         self._now_us = now_us
+        self._silent_us = silent_us
+        self._known_us = known_us
         # A clock that steps back must not undo the end of an enrolment.
         ends = (a.cleared_us for alerts in said.values() for a in alerts if a.cleared_us is not None)
         self._until_us = max([now_us, *ends])
@@ -91,7 +113,7 @@ class Rebuild:
             alerts = said.get(rule.id, [])
             if stretches or alerts:
                 cut = cut_us(alerts, since_us)
-                self.state.watches.append(Watch(rule, stretches, cut, max(cut, since_us - 1), alerts))
+                self.state.watches.append(Watch(rule, stretches, cut, max(cut, since_us - 1), alerts, closed_us=cut))
 
     def run(self, stored: Samples, fresh: Samples, slots: Slots) -> None:
         """Fills state and changes from samples that rules look at, stored and new; takes a slot for each
@@ -101,18 +123,22 @@ class Rebuild:
         series = list(series_of(_union(stored, fresh)))
         newcomers = [points_of(part[:1])[0] for _, part in series_of(fresh)]
         ends: dict[SeriesKey, Place] = {}
-        cells: dict[SeriesKey, list[Cell]] = {}
+        lasts: dict[SeriesKey, Point] = {}
         for key, part in series:
-            last = points_of(part[-1:])[0]
+            lasts[key] = last = points_of(part[-1:])[0]
             ends[key] = max((last.measured_us, last.sequence, last.observation), end_of(state.trusted_us))
-            cells[key] = []
-        latest = max((points_of(part[-1:])[0] for _, part in series), key=lambda p: p.measured_us, default=None)
+            state.slots[key] = slots.take()
+            state.cells[state.slots[key]] = []
+        latest = max(lasts.values(), key=lambda p: p.measured_us, default=None)
         for watch in state.watches:
-            self._watch(watch, series, newcomers, latest, cells, ends)
-        for key, _ in series:
-            slot = slots.take()
-            state.slots[key], state.cells[slot] = slot, [c for c in cells[key] if not c.watch.suspended]
+            self._watch(watch, series, newcomers, latest, ends)
+        for key, last in lasts.items():
+            slot = state.slots[key]
+            state.cells[slot] = [cell for cell in state.cells[slot] if not cell.watch.suspended]
             slots.move(slot, ends[key])
+            slots.sampled(slot, last)
+        state.merged = [cell for cell in state.merged if not cell.watch.suspended]
+        for key, slot in state.slots.items():
             find_quiet(slots, slot, key, state.cells[slot])
         state.find_deadline()
 
@@ -122,11 +148,9 @@ class Rebuild:
         series: list[tuple[SeriesKey, Samples]],
         newcomers: list[Point],
         latest: Point | None,
-        cells: dict[SeriesKey, list[Cell]],
         ends: dict[SeriesKey, Place],
     ) -> None:
         seen = sees(watch.rule.metric, watch.rule.unit)
-        mine = [(key, part) for key, part in series if key[1:] in seen]
         new = min(
             (p for p in newcomers if (p.metric, p.component) in seen),
             key=lambda p: p.measured_us,
@@ -135,17 +159,43 @@ class Rebuild:
         cause = new.ref if new is not None else None
 
         def work() -> None:
-            for key, part in mine:
-                counted = counted_for(watch.rule, part)
-                found = intervals_of(watch.rule, watch.segments, counted, self._until_us)
-                cells[key].append(_cell(watch, counted, found))
-                watch.members += [i for i in found if i.cleared_us is None or i.cleared_us > watch.settled_us]
-                if found and found[-1].cleared_us is not None and found[-1].clearing is None:
-                    # Ended by its stretch: a sample from before that end would change it, so it must count as
-                    # late.
-                    ends[key] = max(ends[key], end_of(found[-1].cleared_us - 1))
+            mine = [key for key, _ in series if key[1:] in seen]
+            for key, track in tracks_of(watch.rule, series):
+                self._track(watch, mine if key is None else [key], track, ends)
+            if KINDS[watch.rule.kind].merged and not mine:
+                self.state.merged.append(Cell(watch, self.state.context))
             self.changes += settle(self.state, watch, cause)
 
         self.changes += guarded(self.state, watch, new or latest, work)
         if not watch.suspended:
             self.changes += resumed(self.state, watch.rule, self._now_us)
+
+    def _track(self, watch: Watch, keys: list[SeriesKey], track: Track, ends: dict[SeriesKey, Place]) -> None:
+        state, context = self.state, self.state.context
+        silent_us = self._silent(watch)
+        track = track._replace(known_us=self._known_us, closed_us=watch.closed_us)
+        found = intervals_of(watch.rule, context, watch.segments, track, self._until_us, silent_us)
+        cell = _cell(watch, context, track, found)
+        cell.slots = [state.slots[key] for key in keys]
+        for slot in cell.slots:
+            state.cells[slot].append(cell)
+        if KINDS[watch.rule.kind].merged:
+            state.merged.append(cell)
+        watch.members += [i for i in found if i.cleared_us is None or i.cleared_us > watch.settled_us]
+        # What time alone has opened or ended a sample from before would change, so it must count as late.
+        settled = [i.cleared_us - 1 for i in found[-1:] if i.cleared_us is not None and i.clearing is None]
+        if found and found[-1].cleared_us is None:
+            readings = 1 if found[-1].opening == found[-1].completing else 2
+            certain_us = KINDS[watch.rule.kind].certain_us(watch.rule, found[-1].opened_us, readings)
+            settled += [certain_us] if certain_us is not None else []
+        for at_us in settled:
+            watch.floor_us = max(watch.floor_us, at_us)
+            for key in keys:
+                ends[key] = max(ends[key], end_of(at_us))
+
+    def _silent(self, watch: Watch) -> int:
+        """Up to where silence counts: at least to where it has already opened an alert."""
+        kind = KINDS[watch.rule.kind]
+        said = (a for a in watch.said if a.condition != "retracted")
+        certain = (kind.certain_us(watch.rule, a.opened_us, len(a.readings)) for a in said)
+        return max([self._silent_us, *(at_us + 1 for at_us in certain if at_us is not None)])

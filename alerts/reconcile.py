@@ -14,7 +14,7 @@ from .applicability import END_US
 from .episodes import Episode
 from .oracle import free_id
 from .rules import Rule
-from .wording import alert_of
+from .statement import alert_of
 
 
 def _overlap(alert: Alert, episode: Episode) -> bool:

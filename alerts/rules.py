@@ -32,6 +32,21 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 }
 OPERATORS = tuple(_COMPARE)
 
+#: Which reading of the earlier days a delta compares with.
+Reference = Literal["nearest", "minimum", "maximum"]
+REFERENCES: tuple[Reference, ...] = ("nearest", "minimum", "maximum")
+
+#: Inputs of NEWS2 by its parameters: metric and the unit in which the chart's bands are printed.
+NEWS2_INPUTS: dict[str, tuple[tuple[str, str], ...]] = {
+    "rr": (("resp_rate", "/min"),),
+    "spo2": (("spo2", "%"),),
+    "o2": (("oxygen_in_use", "1"), ("oxygen_flow", "L/min")),
+    "sbp": (("blood_pressure.systolic", "mm[Hg]"),),
+    "pulse": (("heart_rate", "/min"),),
+    "acvpu": (("consciousness", "1"),),
+    "temp": (("body_temp", "Cel"),),
+}
+
 _DURATION = re.compile(r"([1-9][0-9]{0,5})(s|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -99,10 +114,15 @@ class Rule:
 
     - `metric`: a key of the code table, with the part for a blood pressure (`blood_pressure.systolic`). It
       stands for its family: a rule on `heart_rate` sees every pulse. A metric that can't be measured in
-      `unit` is not seen.
-    - `raise_limit`, `clear_limit`: in `unit`; None for kinds that look at marks instead of values.
-    - `for_us`: how long the raise limit must hold; `max_gap_us`: largest silence inside that time.
+      `unit` is not seen. `any` and `news2` stand for the families in COMPOSED.
+    - `raise_limit`, `clear_limit`: in `unit`; None for kinds that look at marks or at silence.
+    - `for_us`: how long the raise limit must hold, or data must be missing; `max_gap_us`: largest silence inside a
+      dwell; `spot`: a reading that stands alone (none other of its series within `max_gap_us`) counts by itself.
+    - `every_us`: how often data is expected (absence). `window_us`, `min_gap_us`, `against`: how far back, how much
+      earlier at least, and which one of the earlier days' readings is the reference (delta).
+    - `single_three`: three points in one parameter raise as well (score).
     - `spo2_target`: `required` or `excluded`: whether a recorded target of 88-92 % must be there or must not.
+      `unless`: a programme during which the rule does not hold.
     """
 
     id: str
@@ -118,12 +138,14 @@ class Rule:
     clear_limit: Limit | None = None
     for_us: int = 0
     max_gap_us: int = MAX_GAP_US
+    spot: bool = False
+    every_us: int = 0
+    window_us: int = 0
+    min_gap_us: int = 0
+    against: Reference | None = None
+    single_three: bool = False
     spo2_target: Literal["required", "excluded"] | None = None
-
-    @property
-    def lookback_us(self) -> int:
-        """How far before an instant at which the rule is closed samples can still matter: a run under way."""
-        return self.for_us + self.max_gap_us if self.for_us else 0
+    unless: str | None = None
 
 
 def family_of(metric: str) -> tuple[str, tuple[int, ...]]:
@@ -145,11 +167,26 @@ def family_of(metric: str) -> tuple[str, tuple[int, ...]]:
     return row.family, (codes.PRESSURE_PARTS.index(part) + 1,)
 
 
+def _every_vital() -> tuple[tuple[str, str], ...]:
+    """What devices measure, and their own word on sensor contact."""
+    vitals = [row for row in codes.table().values() if row.shape in ("quantity", "blood_pressure")]
+    return tuple((row.key, row.units[0]) for row in (*vitals, codes.metric("sensor_contact")))
+
+
+#: Names that stand for several families, with their metrics and units.
+COMPOSED: dict[str, Callable[[], tuple[tuple[str, str], ...]]] = {
+    "any": _every_vital,
+    "news2": lambda: tuple(pair for pairs in NEWS2_INPUTS.values() for pair in pairs),
+}
+
+
 @cache
 def sees(metric: str, unit: str) -> dict[tuple[int, int], tuple[float, float]]:
     """Series kinds (metric number, component) that a rule on `metric` in `unit` looks at, with factor and
     offset.
     """
+    if metric in COMPOSED:
+        return {kind: scale for part, its_unit in COMPOSED[metric]() for kind, scale in sees(part, its_unit).items()}
     family, components = family_of(metric)
     seen = {}
     for number in codes.family_numbers(family):

@@ -23,6 +23,7 @@ def alert_json(alert: AlertRecord) -> dict[str, Any]:
         "id": str(alert.id),
         "patient": alert.patient,
         "patient_name": alert.patient_name,
+        "gateway": alert.gateway,
         "rule": alert.rule,
         "version": alert.version,
         "priority": alert.priority,
@@ -33,6 +34,7 @@ def alert_json(alert: AlertRecord) -> dict[str, Any]:
         "cleared_at": rfc3339(alert.cleared_us),
         "acknowledged_by": alert.acknowledged_by,
         "acknowledged_at": rfc3339(alert.acknowledged_us),
+        "outcome": None if alert.outcome is None else _outcome(alert),
         "late": alert.late,
         "readings": [_reading(reading) for reading in alert.readings],
         "limits": alert.limits,
@@ -93,6 +95,15 @@ def family_of(metric: str) -> str | None:
     """Family of a metric with or without its part; None when the code table lost it."""
     row = codes.table().get(metric.partition(".")[0])
     return None if row is None else row.family
+
+
+def _outcome(alert: AlertRecord) -> dict[str, Any]:
+    return {
+        "outcome": alert.outcome,
+        "note": alert.outcome_note,
+        "by": alert.closed_by,
+        "at": rfc3339(alert.closed_us),
+    }
 
 
 def _reading(reading: dict[str, Any]) -> dict[str, Any]:

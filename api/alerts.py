@@ -1,10 +1,12 @@
-"""Alerts: list, read, acknowledge."""
+"""Alerts: list, read, acknowledge, close with an outcome."""
 
 from __future__ import annotations
 
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, StringConstraints
 
 from api.access import access
 from api.alert_view import alert_json
@@ -15,9 +17,12 @@ from storage.chart.alerts import (
     AlertRecord,
     AlertState,
     AlreadyAcknowledged,
+    AlreadyClosed,
+    Outcome,
     Place,
     acknowledge,
     alerts_by_id,
+    close,
     list_alerts,
 )
 from storage.chart.worklist import patient_by_id
@@ -26,6 +31,17 @@ router = APIRouter(tags=["alerts"])
 
 PAGE_DEFAULT = 50
 PAGE_MAX = 200
+
+#: A remark of a person, some sentences; the record of what was done lies elsewhere.
+NOTE_CHARS_MAX = 500
+Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=NOTE_CHARS_MAX)]
+
+
+class Closing(BaseModel):
+    """What an alert was."""
+
+    outcome: Outcome
+    note: Note | None = None
 
 
 @router.get("/api/alerts")
@@ -81,6 +97,28 @@ async def acknowledge_alert(request: Request, alert: UUID) -> Response:
                 409,
                 "already-acknowledged",
                 f"{first.by} acknowledged this alert already. Reload to see its state.",
+                by=first.by,
+                at=rfc3339(first.at_us),
+            ) from None
+        if found is None:
+            raise not_found("alert")
+        opened.patient = found.patient_key
+    return _json(alert_json(found))
+
+
+@router.post("/api/alerts/{alert}/close")
+async def close_alert(request: Request, alert: UUID, body: Closing) -> Response:
+    """Closes an alert with an outcome and acknowledges it when nobody has; 409 for everybody but the first."""
+    async with access(request, "write", f"Alert/{alert}/close") as opened:
+        connection, scope = opened.connection, opened.scope
+        try:
+            found = await close(connection, scope, alert, opened.actor.name, body.outcome, body.note or None)
+        except AlreadyClosed as first:
+            opened.patient = (await alerts_by_id(connection, scope, [alert]))[alert].patient_key
+            raise ApiError(
+                409,
+                "already-closed",
+                f"{first.by} closed this alert already. Reload to see its outcome.",
                 by=first.by,
                 at=rfc3339(first.at_us),
             ) from None

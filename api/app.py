@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
-from api import alerts, errors, pages, patients, sign_in
+from api import alerts, errors, pages, patients, readings, sign_in
 from api.access import guard
 from api.fhir.router import fhir_router
 from api.formats import json_bytes
@@ -51,7 +51,8 @@ def create_app(services: ApiServices) -> FastAPI:
     app.state.hub = Hub(services.pool, services.now, services.simulated)
     errors.install(app)
     # The page's catch-all comes last.
-    for router in (sign_in.router, patients.router, alerts.router, live.router, fhir_router(), _own, pages.router):
+    shown = (sign_in.router, patients.router, readings.router, alerts.router, live.router)
+    for router in (*shown, fhir_router(), _own, pages.router):
         app.include_router(router)
     app.add_middleware(Boundary)
     return app

@@ -13,8 +13,8 @@ from api.errors import bad_request, forbidden, not_found
 from api.formats import json_bytes, now_us, rfc3339
 from api.series_view import series_json
 from api.services import services_of
-from api.states import load_states, states_of
-from api.worklist_view import age_years, counts, identifier_json, row, rows
+from api.states import load_states, load_watch, states_of
+from api.worklist_view import age_years, counts, gateways_json, identifier_json, row, rows
 from storage.chart.alerts import list_alerts
 from storage.chart.series import rule_limits, series
 from storage.chart.worklist import BoundDevice, ListedPatient, PatientDetail, detail, devices, patient_by_id
@@ -37,13 +37,16 @@ async def worklist(request: Request) -> Response:
     async with access(request, "search", "Worklist") as opened:
         opened.patient = opened.scope.patient
         states = await load_states(opened.connection, opened.scope)
+        watch = await load_watch(opened.connection, opened.scope)
     at_us = now_us(services.now())
+    is_staff = opened.scope.patient is None
     return _json(
         {
             "server_time": rfc3339(at_us),
             "simulated": services.simulated,
-            "counts": counts(states.values(), at_us),
-            "rows": rows(states.values(), at_us),
+            "counts": counts(states.values(), at_us, watch.gateway_alerts),
+            "rows": rows(states.values(), watch.signs, at_us),
+            "gateways": gateways_json(watch, at_us) if is_staff else [],
         }
     )
 
@@ -56,6 +59,7 @@ async def patient_page(request: Request, patient: str) -> Response:
         listed = await find_patient(opened, patient)
         connection, scope = opened.connection, opened.scope
         state = (await states_of(connection, scope, [listed], [listed.key]))[listed.key]
+        watch = await load_watch(connection, scope)
         newest_alerts = await list_alerts(connection, scope, state="all", patient=patient, limit=NEWEST_ALERTS)
         said = await detail(connection, scope, listed.key)
         bound = await devices(connection, scope, listed.key)
@@ -65,7 +69,7 @@ async def patient_page(request: Request, patient: str) -> Response:
         {
             "server_time": rfc3339(at_us),
             "patient": _patient_json(listed, said, at_us),
-            "row": row(state, at_us),
+            "row": row(state, watch.signs, at_us),
             "alerts": [alert_json(each) for each in (*waiting, *(a for a in newest_alerts if a.id not in shown))],
             "devices": [_device_json(device) for device in bound],
         }

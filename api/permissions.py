@@ -9,6 +9,7 @@ from storage.registry.accounts import Role
 EVERYBODY: Final[frozenset[Role]] = frozenset({"clinician", "patient", "administrator"})
 STAFF: Final[frozenset[Role]] = frozenset({"clinician", "administrator"})
 CLINICIANS: Final[frozenset[Role]] = frozenset({"clinician"})
+CARE: Final[frozenset[Role]] = frozenset({"clinician", "patient"})
 PUBLIC: Final = "public"
 
 _ROUTES: Final[dict[tuple[str, str], frozenset[Role] | Literal["public"]]] = {
@@ -21,9 +22,13 @@ _ROUTES: Final[dict[tuple[str, str], frozenset[Role] | Literal["public"]]] = {
     ("GET", "/api/worklist"): EVERYBODY,
     ("GET", "/api/patients/{patient}"): EVERYBODY,
     ("GET", "/api/patients/{patient}/series"): EVERYBODY,
+    ("GET", "/api/patients/{patient}/readings"): EVERYBODY,
+    ("POST", "/api/patients/{patient}/readings"): CARE,
+    ("POST", "/api/observations/{observation}/wrong"): CLINICIANS,
     ("GET", "/api/alerts"): EVERYBODY,
     ("GET", "/api/alerts/{alert}"): EVERYBODY,
     ("POST", "/api/alerts/{alert}/acknowledge"): CLINICIANS,
+    ("POST", "/api/alerts/{alert}/close"): CLINICIANS,
     ("GET", "/api/live"): EVERYBODY,
     ("GET", "/fhir/metadata"): PUBLIC,
 }

@@ -52,6 +52,10 @@ def _one(series: SeriesPoints, limits: Sequence[RuleLimit]) -> dict[str, Any]:
         "t": [us // 1000 for us in times_us],
         "v": [None if value is None else units.convert(value, sent, unit) for _, value, _ in series.points],
         "flags": [flags & DOUBTS for _, _, flags in series.points],
+        "wrong": [
+            {"t": us // 1000, "v": units.convert(value, sent, unit), "observation": str(observation)}
+            for us, value, observation in series.wrong
+        ],
         "limits": [made for limit in limits if (made := _limit(limit, metric, series.component)) is not None],
     }
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from api.worklist_view import PatientState
-from storage.chart.alerts import AlertRecord, open_alerts
+from api.worklist_view import PatientState, Watch
+from storage.chart.alerts import AlertRecord, open_alerts, open_gateway_alerts
 from storage.chart.worklist import ListedPatient, newest, patients
+from storage.registry.gateways import signs_of_life
 from storage.scope import Scope
 
 
@@ -33,9 +34,16 @@ async def states_of(
     }
 
 
+async def load_watch(connection: Any, scope: Scope) -> Watch:
+    """Signs of life, and the gateways' open alerts where the scope is staff's."""
+    signs = await signs_of_life(connection, scope)
+    return Watch(signs, tuple(await open_gateway_alerts(connection, scope)))
+
+
 def by_patient(alerts: Collection[AlertRecord]) -> dict[int, list[AlertRecord]]:
-    """Alerts by their patient's key."""
+    """Alerts by their patient's key; a gateway's alert is nobody's."""
     found: dict[int, list[AlertRecord]] = {}
     for alert in alerts:
-        found.setdefault(alert.patient_key, []).append(alert)
+        if alert.patient_key is not None:
+            found.setdefault(alert.patient_key, []).append(alert)
     return found

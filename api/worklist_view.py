@@ -10,20 +10,20 @@ from typing import Any, Literal
 from api.alert_view import alert_json, direction, family_of, priority_rank, why, worst
 from api.cadence import SECOND_US, age_limit_s, state_of
 from api.formats import rfc3339
+from api.reading_view import value_text
+from api.silence import Cause, cause_of, silent_gateways
 from storage.chart.alerts import AlertRecord
 from storage.chart.readings import ENTERED_IN_ERROR, Charted, time_of
 from storage.chart.worklist import CADENCE_READINGS, ListedPatient, MetricNow
+from storage.registry.gateways import Signs
 from vitals import codes, units
-from vitals.reading import Flag, Value
+from vitals.reading import Flag, Source
 
 Bucket = Literal["unacknowledged", "active", "no_data", "rest"]
 BUCKETS: tuple[Bucket, ...] = ("unacknowledged", "active", "no_data", "rest")
 
 #: The families that a row shows, in its order.
 FAMILIES = ("heart_rate", "blood_pressure", "spo2", "resp_rate", "body_temp", "body_weight")
-
-#: What stands for a missing half of a blood pressure.
-_LOST = "–"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,14 @@ class PatientState:
     patient: ListedPatient
     metrics: Mapping[int, MetricNow]
     alerts: tuple[AlertRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What rows and the worklist need beside the patients: who gave signs of life, and the gateways' open alerts."""
+
+    signs: Signs
+    gateway_alerts: tuple[AlertRecord, ...]
 
 
 def fold(state: PatientState, reading: Charted) -> PatientState | None:
@@ -55,13 +63,28 @@ def bucket_of(state: PatientState, now_us: int) -> Bucket:
         return "unacknowledged"
     if any(alert.condition == "active" for alert in state.alerts):
         return "active"
-    return "rest" if any(_is_fresh(now, now_us) for now in state.metrics.values()) else "no_data"
+    return "rest" if _has_fresh(state, now_us) else "no_data"
 
 
-def row(state: PatientState, now_us: int) -> dict[str, Any]:
+def silence_of(state: PatientState, signs: Signs, now_us: int) -> Cause | None:
+    """Why nothing comes; None while any value is fresh."""
+    if _has_fresh(state, now_us):
+        return None
+    sent = [now.newest for now in state.metrics.values() if now.newest.source == Source.DEVICE]
+    return cause_of(
+        signs,
+        now_us,
+        newest=[(now.newest.measured_us, _age_limit_s(now)) for now in state.metrics.values()],
+        gateway=max(sent, key=lambda reading: reading.received_us).gateway if sent else None,
+        is_offline=state.patient.key in signs.offline,
+    )
+
+
+def row(state: PatientState, signs: Signs, now_us: int) -> dict[str, Any]:
     """The Row of the contract."""
     patient, alert = state.patient, worst(state.alerts)
     bucket = bucket_of(state, now_us)
+    silence = silence_of(state, signs, now_us)
     newest = [now.newest for now in state.metrics.values()]
     last_us = max((reading.measured_us for reading in newest), default=None)
     return {
@@ -74,7 +97,8 @@ def row(state: PatientState, now_us: int) -> dict[str, Any]:
         "programmes": list(patient.programmes),
         "bucket": bucket,
         "order": _order(state, bucket, alert, last_us),
-        "why": _why(bucket, alert, last_us, now_us),
+        "why": _why(bucket, alert, silence, last_us, now_us),
+        "silence": None if silence is None else {"since": rfc3339(last_us), "cause": silence},
         "alert": None if alert is None else alert_json(alert),
         "alert_count": len(state.alerts),
         "last_measured_at": rfc3339(last_us),
@@ -83,14 +107,29 @@ def row(state: PatientState, now_us: int) -> dict[str, Any]:
     }
 
 
-def rows(states: Iterable[PatientState], now_us: int) -> list[dict[str, Any]]:
+def rows(states: Iterable[PatientState], signs: Signs, now_us: int) -> list[dict[str, Any]]:
     """All rows in the order of the worklist."""
-    return sorted((row(state, now_us) for state in states), key=lambda made: made["order"])
+    return sorted((row(state, signs, now_us) for state in states), key=lambda made: made["order"])
 
 
-def counts(states: Iterable[PatientState], now_us: int) -> dict[str, int]:
-    """The Counts of the contract: open alerts by priority, patients without data, patients."""
+def gateways_json(watch: Watch, now_us: int) -> list[dict[str, Any]]:
+    """The gateways of the contract's Worklist: those that are silent, each with its alert once it has one."""
+    alerts = {alert.gateway: alert for alert in watch.gateway_alerts if alert.condition == "active"}
+    return [
+        {
+            "gateway": gateway.id,
+            "seen_at": rfc3339(gateway.seen_us),
+            "alert": alert_json(alerts[gateway.id]) if gateway.id in alerts else None,
+        }
+        for gateway in silent_gateways(watch.signs, now_us)
+    ]
+
+
+def counts(states: Iterable[PatientState], now_us: int, gateway_alerts: Iterable[AlertRecord] = ()) -> dict[str, int]:
+    """The Counts of the contract: open alerts by priority, the gateways' with them; patients without data, patients."""
     found = {"high": 0, "medium": 0, "low": 0, "technical": 0, "no_data": 0, "patients": 0}
+    for alert in gateway_alerts:
+        found[alert.priority] += 1
     for state in states:
         found["patients"] += 1
         found["no_data"] += bucket_of(state, now_us) == "no_data"
@@ -107,7 +146,7 @@ def tile(state: PatientState, family: str, now_us: int) -> dict[str, Any]:
         return _empty_tile(family, head)
     now = max(candidates, key=lambda candidate: candidate.newest.measured_us)
     reading, limit_s = now.newest, age_limit_s(family, now.times_us)
-    text = value_text(reading.values)
+    text = value_text(codes.by_number()[reading.metric], reading.values)
     return {
         "metric": family,
         "label": head.label,
@@ -121,14 +160,6 @@ def tile(state: PatientState, family: str, now_us: int) -> dict[str, Any]:
         "absent_reason": reading.values[0].absent.code if text is None else None,
         "observation": str(reading.observation),
     }
-
-
-def value_text(values: tuple[Value, ...]) -> str | None:
-    """The decimal text as sent; a blood pressure as systolic/diastolic, a lost half a dash; None when all is lost."""
-    if len(values) == 1:
-        return values[0].text
-    systolic, diastolic = values[0].text, values[1].text
-    return None if systolic is None and diastolic is None else f"{systolic or _LOST}/{diastolic or _LOST}"
 
 
 def age_years(born: date | None, now_us: int) -> int | None:
@@ -160,9 +191,14 @@ def _empty_tile(family: str, head: codes.Metric) -> dict[str, Any]:
     }
 
 
-def _is_fresh(now: MetricNow, now_us: int) -> bool:
-    family = codes.by_number()[now.newest.metric].family
-    return state_of(now_us - now.newest.measured_us, age_limit_s(family, now.times_us)) == "fresh"
+def _has_fresh(state: PatientState, now_us: int) -> bool:
+    return any(
+        state_of(now_us - now.newest.measured_us, _age_limit_s(now)) == "fresh" for now in state.metrics.values()
+    )
+
+
+def _age_limit_s(now: MetricNow) -> int:
+    return age_limit_s(codes.by_number()[now.newest.metric].family, now.times_us)
 
 
 def _direction(state: PatientState, family: str) -> str | None:
@@ -187,12 +223,14 @@ def _order(state: PatientState, bucket: Bucket, alert: AlertRecord | None, last_
     return [BUCKETS.index(bucket), rank, since_us // 1000, name, state.patient.id]
 
 
-def _why(bucket: Bucket, alert: AlertRecord | None, last_us: int | None, now_us: int) -> str:
+def _why(bucket: Bucket, alert: AlertRecord | None, silence: Cause | None, last_us: int | None, now_us: int) -> str:
     if alert is not None:
         return why(alert)
     if bucket != "no_data":
         return ""
-    return "No readings yet" if last_us is None else f"No data for {_age_words(now_us - last_us)}"
+    words = "No readings yet" if last_us is None else f"No data for {_age_words(now_us - last_us)}"
+    # That the patient hasn't measured goes without saying.
+    return words if silence == "patient" else f"{words} ({silence})"
 
 
 def _age_words(age_us: int) -> str:

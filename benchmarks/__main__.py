@@ -55,7 +55,7 @@ def _run(rows: list[Row], rounds: int) -> list[Result]:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:g}/{task.total:g}"))
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         for row in rows:
-            task = progress.add_task(row.name, total=3 * rounds)
+            task = progress.add_task(row.name, total=(3 if row.peer else 2) * rounds)
             try:
                 results.append(measure(row, rounds, after_run=lambda task=task: progress.advance(task)))  # type: ignore[misc]
             except Skipped as missing:
@@ -77,7 +77,7 @@ def table(results: list[Result]) -> Table:
             result["name"],
             result["unit"],
             _figure(result["ours"]),
-            f"{_figure(result['peer'])} {result['peer_name']}",
+            "none" if result["peer"] is None else f"{_figure(result['peer'])} {result['peer_name']}",
             f"{_figure(result['limit'])} {result['limit_name']}",
             _spread(result["of_peer"]),
             _spread(result["of_limit"]),
@@ -90,8 +90,11 @@ def _figure(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def _spread(spread: Spread) -> str:
-    return f"{spread['median']:.2f} ({spread['min']:.2f} to {spread['max']:.2f})"
+def _spread(spread: Spread | None) -> str:
+    if spread is None:
+        return ""
+    digits = ".2f" if spread["median"] >= 0.01 else ".1e"
+    return f"{spread['median']:{digits}} ({spread['min']:{digits}} to {spread['max']:{digits}})"
 
 
 if __name__ == "__main__":

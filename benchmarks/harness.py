@@ -31,13 +31,16 @@ class Skipped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table. `fsync_in` is the folder whose disk the figures depend on, where they do."""
+    """One line of the table. `fsync_in` is the folder whose disk the figures depend on, where they do.
+
+    `peer` and its name are None where nobody else does this work: the figure then stands as it is.
+    """
 
     name: str
     unit: str
     ours: Case
-    peer: Case
-    peer_name: str
+    peer: Case | None
+    peer_name: str | None
     limit: Case
     limit_name: str
     fsync_in: Path | None = None
@@ -53,16 +56,17 @@ class Spread(TypedDict):
 
 class Result(TypedDict, total=False):
     """One element of latest.json. Figures are medians in `unit`; `of_peer` and `of_limit` are ours divided by
-    theirs, round by round. `fsync_ms` stands only beside rows that depend on the disk."""
+    theirs, round by round; all of a peer's are null where there is none. `fsync_ms` stands only beside rows that depend
+    on the disk."""
 
     name: str
     unit: str
     ours: float
-    peer: float
-    peer_name: str
+    peer: float | None
+    peer_name: str | None
     limit: float
     limit_name: str
-    of_peer: Spread
+    of_peer: Spread | None
     of_limit: Spread
     rounds: int
     fsync_ms: float
@@ -78,6 +82,7 @@ def measure(row: Row, rounds: int = ROUNDS, after_run: Callable[[], None] = lamb
         cases = [
             (stack.enter_context(case()), figures)
             for case, figures in ((row.ours, ours), (row.peer, peer), (row.limit, limit))
+            if case is not None
         ]
         for _ in range(rounds):
             if row.fsync_in is not None:
@@ -89,11 +94,11 @@ def measure(row: Row, rounds: int = ROUNDS, after_run: Callable[[], None] = lamb
         name=row.name,
         unit=row.unit,
         ours=statistics.median(ours),
-        peer=statistics.median(peer),
+        peer=statistics.median(peer) if peer else None,
         peer_name=row.peer_name,
         limit=statistics.median(limit),
         limit_name=row.limit_name,
-        of_peer=_ratios(ours, peer),
+        of_peer=_ratios(ours, peer) if peer else None,
         of_limit=_ratios(ours, limit),
         rounds=rounds,
     )

@@ -8,9 +8,9 @@ from typing import Any
 
 from device_gateway.decoders.model import DecodedReading
 from device_gateway.decoders.registry import decoder
-from device_gateway.payloads.plausible import improbable
 from vitals.codes import PRESSURE_PARTS
 from vitals.errors import DecodeError
+from vitals.plausible import improbable
 from vitals.reading import Flag, Value
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

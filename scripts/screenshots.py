@@ -89,6 +89,37 @@ async def patient(page: Page) -> None:
     await expect(page.get_by_role("figure").first.locator("canvas")).to_be_visible()
 
 
+async def entry(page: Page) -> None:
+    """A round of vitals entered by hand, with a value that deserves a second look."""
+    await patient(page)
+    await page.get_by_role("button", name="Add reading").click()
+    form = page.get_by_test_id("entry-dialog")
+    await form.get_by_role("button", name="NEWS2 round").click()
+    typed = {"Respiratory rate": "18", "SpO2": "93", "Systolic": "128", "Diastolic": "79", "Heart rate": "88"}
+    for label, value in typed.items():
+        await form.get_by_role("textbox", name=label).fill(value)
+    await form.get_by_text("On oxygen").click()
+    await form.get_by_role("textbox", name="Oxygen flow").fill("2")
+    await form.get_by_role("textbox", name="Temperature").fill("386")
+    await form.get_by_text("Alert", exact=True).click()
+    await expect(form.get_by_text("Check: 386")).to_be_visible()
+
+
+async def close(page: Page) -> None:
+    """An alert is closed with what it was."""
+    await patient(page)
+    await page.get_by_role("button", name="Acknowledge and close: ").first.click()
+    await page.get_by_role("radio", name="Artefact").check()
+
+
+async def wrong(page: Page) -> None:
+    """The list of readings, one of them being marked as wrong."""
+    await patient(page)
+    await page.get_by_test_id("readings").scroll_into_view_if_needed()
+    await page.get_by_role("button", name="Mark as wrong: SpO2").first.click()
+    await page.get_by_role("radio", name="Artefact").check()
+
+
 async def alert(page: Page) -> None:
     """How an alert explains itself."""
     await patient(page)
@@ -104,6 +135,9 @@ PICTURES = (
     Picture("patient", patient, DESKTOP),
     Picture("alert", alert, LOW, dark=True),
     Picture("phone", worklist, PHONE, scale=2),
+    Picture("entry", entry, DESKTOP),
+    Picture("close", close, PHONE, dark=True, scale=2),
+    Picture("wrong", wrong, DESKTOP),
 )
 
 

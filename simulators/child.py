@@ -1,8 +1,9 @@
 """All simulated devices in one process of their own: `python -m simulators.child`, ruled over standard input.
 
-The first line of input is the job as JSON (`host`, `port`, `patients`, `seed`, `credentials`). Then it publishes until
-a line `stop` comes, waits for the acknowledgements, and ends; it also ends when its input closes, so it dies with its
-parent. Output: one JSON object a line, each with an `event`: `history`, `stopped`.
+The first line of input is the job as JSON (`host`, `port`, `cast`, `credentials`). Then it publishes until a line
+`stop` comes, waits for the acknowledgements, and ends; it also ends when its input closes, so it dies with its parent.
+A line `{"device","password"}` gives a device a new password. Output: one JSON object a line, each with an `event`:
+`history` (with `start_s`, the instant from which stories count), `stopped`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import json
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from simulators.fleet import Cast
 from simulators.mqtt_device import MqttDevice, Taken, report
-from simulators.plan import SimulatedDevice, patients
+from simulators.plan import SimulatedDevice
 
 #: How long to wait for the connections, for the acknowledgements of the history, and for the last ones at the end.
 _CONNECT_S, _HISTORY_S, _DRAIN_S = 10.0, 30.0, 10.0
@@ -57,30 +60,53 @@ def _wait_idle(devices: list[MqttDevice], timeout_s: float) -> None:
         time.sleep(0.02)
 
 
-def _say(event: str, devices: list[MqttDevice]) -> None:
-    print(json.dumps({"event": event} | json.loads(report(devices))), flush=True)  # noqa: T201 - its only output
+def _say(event: str, devices: list[MqttDevice], **more: float) -> None:
+    print(json.dumps({"event": event} | json.loads(report(devices)) | more), flush=True)  # noqa: T201 - its only output
 
 
 def _publish_history(pairs: list[tuple[SimulatedDevice, MqttDevice]], start_s: float) -> None:
     for plan, device in pairs:
-        memory = [
-            device.take(round((start_s + t_s) * 1000), plan.measure(t_s)) for t_s in sorted(plan.history(start_s))
-        ]
+        memory = [device.take(plan.clock_ms(start_s, t_s), plan.measure(t_s)) for t_s in sorted(plan.history(start_s))]
         device.publish(memory)
 
 
-def _live(pairs: list[tuple[SimulatedDevice, MqttDevice]], start_s: float, stop: threading.Event) -> None:
+class _Orders:
+    """What the parent says while devices publish: new passwords, and when to stop. A thread of its own listens."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self._passwords: deque[tuple[str, str]] = deque()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        for line in sys.stdin:
+            if line.strip() == "stop":
+                break
+            said = json.loads(line)
+            self._passwords.append((said["device"], said["password"]))
+        self.stop.set()
+
+    def follow(self, devices: dict[str, MqttDevice]) -> None:
+        """Gives devices their new passwords; only the publishing thread calls it."""
+        while self._passwords:
+            device, password = self._passwords.popleft()
+            devices[device].renew(password)
+
+
+def _live(pairs: list[tuple[SimulatedDevice, MqttDevice]], start_s: float, orders: _Orders) -> None:
     outage = _Outage()
+    devices = {device.device: device for _, device in pairs}
     queue = []
     for number, (plan, device) in enumerate(pairs):
         times = plan.live()
         queue.append(_Due(next(times), number, plan, device, times))
     heapq.heapify(queue)
-    while not stop.is_set():
+    while not orders.stop.is_set():
         due = queue[0]
-        if stop.wait(max(0.0, start_s + due.t_s - time.time())):
+        if orders.stop.wait(max(0.0, start_s + due.t_s - time.time())):
             break
-        taken = due.device.take(round(time.time() * 1000), due.plan.measure(due.t_s))
+        orders.follow(devices)
+        taken = due.device.take(due.plan.clock_ms(start_s, time.time() - start_s), due.plan.measure(due.t_s))
         if outage.step(due):
             outage.memory[due.plan.id].append(taken)
         else:
@@ -94,17 +120,11 @@ def main() -> None:
     job = json.loads(sys.stdin.readline())
     pairs = [
         (plan, MqttDevice(plan.id, job["credentials"][plan.id], plan.device.form))
-        for patient in patients(job["patients"], job["seed"])
+        for patient in Cast(**job["cast"]).patients()
         for plan in patient.devices
     ]
     devices = [device for _, device in pairs]
-    stop = threading.Event()
-
-    def watch_input() -> None:
-        sys.stdin.readline()
-        stop.set()
-
-    threading.Thread(target=watch_input, daemon=True).start()
+    orders = _Orders()
     for device in devices:
         device.connect(job["host"], job["port"])
     deadline = time.monotonic() + _CONNECT_S
@@ -113,8 +133,8 @@ def main() -> None:
     start_s = time.time()
     _publish_history(pairs, start_s)
     _wait_idle(devices, _HISTORY_S)
-    _say("history", devices)
-    _live(pairs, start_s, stop)
+    _say("history", devices, start_s=start_s)
+    _live(pairs, start_s, orders)
     _wait_idle(devices, _DRAIN_S)
     _say("stopped", devices)
     for device in devices:

@@ -1,4 +1,8 @@
-"""Scenarios and their patients as CSV, in the columns that `vitalstream backtest` reads."""
+"""Scenarios and their patients as CSV, in the columns that `vitalstream backtest` reads.
+
+A reading is written as it is charted in the end: under the patient whose it turned out to be, a wrong clock's at its
+receipt. What a value can't show (no contact, a wrong clock) stands in the column `flags`.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,16 @@ import csv
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 
+from simulators.devices import Measurement, out_of_contact
 from simulators.plan import SimulatedDevice, SimulatedPatient
+from vitals.reading import Flag
 
 _PATIENT_COLUMNS = ("patient", "born", "zone", "programme", "spo2_target", "pregnant")
-_COLUMNS = ("patient", "measured_at", "metric", "value", "unit", "received_at")
+_COLUMNS = ("patient", "measured_at", "metric", "value", "unit", "received_at", "device", "flags")
+_CLOCK_FLAGS = {"ahead": Flag.CLOCK_AHEAD, "unset": Flag.CLOCK_UNSET}
 
 
 def _instant(seconds: float) -> str:
@@ -25,18 +33,31 @@ def _text(value: str) -> str:
     return value.strip('"')
 
 
-def _rows(patient: str, plan: SimulatedDevice, start_s: float, live_s: float) -> Iterator[tuple[str, ...]]:
+def _flags(plan: SimulatedDevice, t_s: float, values: Measurement) -> str:
+    """Marks that the gateway gives such a reading, as the chart names them."""
+    flags = Flag.NO_CONTACT if out_of_contact(values) else Flag(0)
+    if t_s >= 0 and plan.device.clock != "right":
+        flags |= _CLOCK_FLAGS[plan.device.clock]
+    return ";".join(flags.names)
+
+
+def _rows(plan: SimulatedDevice, start_s: float, live_s: float) -> Iterator[tuple[str, ...]]:
+    """A device's readings as charted in the end: whose they are, when they were measured as far as that is believed."""
     window = plan.scenario.offline
     times = [(t_s, 0.0) for t_s in plan.history(start_s)]
-    for t_s in plan.live():
-        if t_s > live_s:
-            break
-        times.append((t_s, t_s))
+    times += [(t_s, t_s) for t_s in takewhile(lambda t_s: t_s <= live_s, plan.live())]
     for t_s, arrives_s in times:
         if window is not None and window[0] <= t_s < window[1]:
             arrives_s = window[1]
-        for metric, (value, unit) in plan.measure(t_s).items():
-            yield patient, _instant(start_s + t_s), metric, _text(value), unit, _instant(start_s + arrives_s)
+        patient = plan.owner(t_s)
+        assert patient is not None, "a story's device measures only while it is somebody's"
+        values = plan.measure(t_s)
+        flags = _flags(plan, t_s, values)
+        for metric, (value, unit) in values.items():
+            if metric == "sensor_contact" and plan.device.form == "gatt":
+                continue  # a mark on the value beside it, no reading of its own
+            times_of = _instant(start_s + t_s), _instant(start_s + arrives_s)
+            yield patient, times_of[0], metric, _text(value), unit, times_of[1], plan.id, flags
 
 
 def _patients(path: Path, patients: list[SimulatedPatient]) -> Path:
@@ -56,7 +77,7 @@ def export(folder: Path, patients: list[SimulatedPatient], start_s: float, live_
     for patient in patients:
         rows = by_scenario.setdefault(patient.scenario.name, [])
         for plan in patient.devices:
-            rows += _rows(patient.id, plan, start_s, live_s)
+            rows += _rows(plan, start_s, live_s)
     paths = [_patients(folder / "patients.csv", patients)]
     for name, rows in by_scenario.items():
         path = folder / f"{name}.csv"

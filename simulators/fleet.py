@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from simulators.plan import SimulatedPatient, patients
 from vitals.errors import InternalError
 
 #: The child answers within its own bounds (10 s connecting, 30 s history, 10 s draining); then it is killed.
@@ -30,6 +31,12 @@ class Fleet:
                     return said
         raise InternalError("the simulated devices stopped by themselves; run again with the same seed and report it")
 
+    async def renew(self, device: str, password: str) -> None:
+        """Gives a running device a new password."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps({"device": device, "password": password}).encode() + b"\n")
+        await self.process.stdin.drain()
+
     async def stop(self) -> dict[str, Any]:
         """Lets the devices finish what is unacknowledged and ends the child; its final counts."""
         assert self.process.stdin is not None
@@ -46,8 +53,22 @@ class Fleet:
             await self.process.wait()
 
 
-async def start(host: str, port: int, patients: int, seed: int, credentials: dict[str, str]) -> Fleet:
-    """Starts all devices of `patients` against an MQTT door. `credentials` are passwords by device id."""
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who takes part: what `simulators.plan.patients` is asked for."""
+
+    count: int
+    seed: int
+    story: str | None = None
+    tag: str = ""
+
+    def patients(self) -> list[SimulatedPatient]:
+        """The patients; the child makes the same ones."""
+        return patients(self.count, self.seed, story=self.story, tag=self.tag)
+
+
+async def start(host: str, port: int, cast: Cast, credentials: dict[str, str]) -> Fleet:
+    """Starts all devices of a cast against an MQTT door. `credentials` are passwords by device id."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -58,7 +79,7 @@ async def start(host: str, port: int, patients: int, seed: int, credentials: dic
         start_new_session=True,
     )
     assert process.stdin is not None
-    job = {"host": host, "port": port, "patients": patients, "seed": seed, "credentials": credentials}
+    job = {"host": host, "port": port, "cast": asdict(cast), "credentials": credentials}
     process.stdin.write(json.dumps(job).encode() + b"\n")
     await process.stdin.drain()
     return Fleet(process)

@@ -13,9 +13,9 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from simulators.devices import Measurement, out_of_contact
 from simulators.encoders import gatt
 from simulators.plan import ARRAY_MAX
-from simulators.scenarios import Measurement
 
 _KEEPALIVE_S = 30
 #: paho reconnects by itself between these bounds.
@@ -44,7 +44,7 @@ def elements(taken: Taken) -> list[str]:
 def frame(values: Measurement) -> tuple[str, bytes]:
     """Characteristic and frame of a measurement that a GATT device would send."""
     if "heart_rate" in values:
-        return gatt.HEART_RATE, gatt.heart_rate(int(values["heart_rate"][0]))
+        return gatt.HEART_RATE, gatt.heart_rate(int(values["heart_rate"][0]), contact=not out_of_contact(values))
     return gatt.PULSE_OXIMETER_CONTINUOUS, gatt.oximeter_continuous(
         int(values["spo2"][0]), int(values["pulse_rate_oximeter"][0])
     )
@@ -115,6 +115,12 @@ class MqttDevice:
         self._client.reconnect()
         self._client.loop_start()
 
+    def renew(self, password: str) -> None:
+        """Signs in with a new password, as after a claim; what is unacknowledged is sent again."""
+        self.drop()
+        self._client.username_pw_set(self.device, password)
+        self.reconnect()
+
     def drop(self) -> None:
         """Goes out of reach."""
         self._client.disconnect()
@@ -132,9 +138,15 @@ class MqttDevice:
                 uuid, payload = frame(taken.values)
                 properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
                 properties.UserProperty = [("at", str(taken.at_ms)), ("seq", str(taken.seq))]
-                self._send(f"{self._topic}/gatt/{uuid}", payload, properties, len(taken.values))
+                # A frame says by a bit of the value whether there was contact; that is no reading of its own.
+                self._send(
+                    f"{self._topic}/gatt/{uuid}", payload, properties, len(taken.values.keys() - {"sensor_contact"})
+                )
             return
-        texts = [text for taken in memory for text in elements(taken)]
+        self.publish_elements([text for taken in memory for text in elements(taken)])
+
+    def publish_elements(self, texts: list[str]) -> None:
+        """Publishes JSON objects of readings: one alone, more as arrays of up to ARRAY_MAX."""
         for first in range(0, len(texts), ARRAY_MAX):
             part = texts[first : first + ARRAY_MAX]
             text = part[0] if len(part) == 1 else f"[{','.join(part)}]"
@@ -156,10 +168,14 @@ class MqttDevice:
         if not again:
             self._sent = [*self._sent[-RESENT_AFTER_OUTAGE:], (topic, payload, properties, readings)]
 
+    def waiting(self) -> int:
+        """How many messages are not answered yet."""
+        self._settle()
+        return len(self.counts.pending)
+
     def idle(self) -> bool:
         """Whether everything published is answered."""
-        self._settle()
-        return not self.counts.pending
+        return not self.waiting()
 
 
 def report(devices: list[MqttDevice]) -> str:

@@ -24,7 +24,7 @@ def _between(low: float, high: float, *parts: object) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """Resting values of one patient; units: /min, %, mm[Hg], Cel, kg."""
+    """Resting values of one patient; units: /min, %, mm[Hg], Cel, kg, mg/dL."""
 
     seed: int
     heart_rate: float
@@ -34,6 +34,7 @@ class Body:
     diastolic: float
     temperature: float
     weight: float
+    glucose: float
 
     def _swing(self, name: str, t_s: float, daily: float, minutes: float, random: float) -> float:
         """Daily rhythm + waves of some minutes + noise, in the vital's own unit."""
@@ -71,6 +72,10 @@ class Body:
         """Kilograms, within 0.4 of the resting weight: no weight rule sees a gain."""
         return round(self.weight + self._swing("weight", t_s, 0.15, 0, 0.2), 2)
 
+    def glucose_at(self, t_s: float) -> int:
+        """Capillary glucose, mg/dL, 88 to 168."""
+        return round(min(max(self.glucose + self._swing("glucose", t_s, 15, 2, 8), 88), 168))
+
 
 def body(seed: int, *, copd: bool = False) -> Body:
     """The body of a seed."""
@@ -83,4 +88,5 @@ def body(seed: int, *, copd: bool = False) -> Body:
         diastolic=_between(66, 82, seed, "dbp0"),
         temperature=_between(36.5, 37.0, seed, "temp0"),
         weight=_between(54, 98, seed, "weight0"),
+        glucose=_between(105, 140, seed, "glucose0"),
     )

@@ -36,7 +36,8 @@ class Attribution:
     """Row by row. `device` and `patient` are storage's keys (0: unknown, none), `shard` is where the row belongs.
 
     `settled` marks rows of devices that have had exactly one binding ever: only those may take the fast path of dedupe.
-    `status` marks device status, which needs no patient. `reasons` holds (code, message) of rows that nobody owns.
+    `status` marks device status, which needs no patient and stays where it arrived while nobody is bound. `reasons`
+    holds (code, message) of rows that nobody owns.
     """
 
     device: Ints
@@ -82,8 +83,7 @@ def attribute(
             inside |= (measured >= binding.from_us) & (measured < binding.to_us)
             patient[mine] = binding.patient_key
             patients[binding.patient_key] = binding.patient
-            # Device status stays in the shard that it arrived in: no patient's state depends on it.
-            target[mine[~status[mine]]] = shard_of(binding.patient)
+            target[mine] = shard_of(binding.patient)
         settled[rows] = len(known.bindings) == 1
         lost = ~status[rows] & (patient[rows] == 0)
         for row, uncertain in zip(rows[lost].tolist(), inside[lost].tolist(), strict=True):

@@ -28,11 +28,21 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """A command record at its place; `body` is its JSON as it came."""
+
+    shard: int
+    offset: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """Rows of all records in order of (shard, offset, row).
 
     `columns` has dtype wire.READING, its `device` and `gateway` pointing into `names`; `record` is each row's record,
-    `row` its place there.
+    `row` its place there. `commands` are in the same order. They may be obeyed before the readings: these are
+    attributed by the registry as it is now, and a command speaks of what was charted in an earlier group.
     """
 
     columns: Columns
@@ -43,6 +53,7 @@ class Group:
     offset: Ints
     records: tuple[wire.Record, ...]
     spans: tuple[Span, ...]
+    commands: tuple[Order, ...]
 
     def raw_of(self, index: int) -> bytes:
         """The payload that row came from."""
@@ -85,10 +96,11 @@ def lay_out(records: Sequence[JournalRecord]) -> Group:
     parts: list[Columns] = []
     decoded: list[wire.Record] = []
     places: list[tuple[int, int, int]] = []  # record index, shard, offset
+    commands: list[Order] = []
     for record in records:
         one = wire.decode(record.payload)
         if one.kind is wire.Kind.COMMAND:
-            # The registry is read in every group's own transaction, so a command only has to be passed in its turn.
+            commands.append(Order(record.shard, record.offset, one.raw))
             continue
         index = np.fromiter((names.setdefault(text, len(names)) for text in one.strings), np.uint32, len(one.strings))
         columns = one.columns.copy()
@@ -109,6 +121,7 @@ def lay_out(records: Sequence[JournalRecord]) -> Group:
         offset=place[:, 2],
         records=tuple(decoded),
         spans=_spans(records),
+        commands=tuple(commands),
     )
 
 

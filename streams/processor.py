@@ -1,37 +1,51 @@
 """The processor: a group of journal records in, one transaction out. Order of the stages and nothing else.
 
-Stages: lay out, attribute, forward, dedupe, chart, evaluate. What it remembers (heads of series, the engine's state) is
-a copy of what is stored: after any failure it is dropped and read again.
+Stages: lay out, obey commands, attribute, forward, dedupe, chart, evaluate. What it remembers (heads of series, the
+engine's state) is a copy of what is stored: after any failure it is dropped and read again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from streams import attribute, dedupe, group, rows
+from streams import attribute, dedupe, group, repair, rows
+from streams.evaluate import Evaluated, evaluate
 from streams.group import Columns, Group, Ints, Mask
-from vitals.errors import InternalError
+from streams.repair import Repaired
 from vitals.events import AlertChange
 from vitals.identity import SHARD_COUNT
-from vitals.ports.alerting import AlertEngine, HistoryTooShort
-from vitals.ports.chart import Chart, Effects, Head, IdentityKey, Known, Quarantined, ShardProgress, Unit
-from vitals.ports.journal import JournalRecord
+from vitals.ports.alerting import AlertEngine
+from vitals.ports.chart import (
+    OBSERVATION,
+    Chart,
+    Due,
+    Effects,
+    Head,
+    IdentityKey,
+    Known,
+    Quarantined,
+    ShardProgress,
+    Unit,
+)
+from vitals.ports.journal import JournalRecord, Lease
 from vitals.reading import NONE, Flag
 
 #: Series heads kept in memory; past it all are forgotten and read again on demand (about 200 bytes each).
 HEADS_MAX = 200_000
 
-#: How often the engine may ask for a longer stretch: the alerts of one reach back to readings of the next.
-HISTORY_TRIES = 5
+#: Patients whose silence is evaluated in one transaction: as many as a large group of readings brings.
+TICKED_MAX = 500
 
 POISONED = ("poisoned", "the reading could not be processed; it is kept here, please report it with its raw bytes")
 
 UNMARKED = Flag(0)
-#: One row of the journal: (shard, offset, row).
+#: One row of the journal: (shard, offset, row); a command is row 0 of its record.
 Place = tuple[int, int, int]
+
+_NO_ROWS = np.zeros(0, OBSERVATION)
 
 
 class Rehearsed(Exception):
@@ -40,7 +54,7 @@ class Rehearsed(Exception):
 
 @dataclass(slots=True)
 class Applied:
-    """What a committed group did, for counters and logs; no values."""
+    """What a committed group did, for counters and logs; no values. `refused`: (shard, offset) of commands passed."""
 
     readings: int = 0
     observations: int = 0
@@ -48,6 +62,7 @@ class Applied:
     quarantined: int = 0
     forwarded: int = 0
     alerts: Sequence[AlertChange] = field(default=())
+    refused: Sequence[tuple[int, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +102,9 @@ class Processor:
     ) -> Applied:
         """Applies records (in shard and offset order) in one transaction.
 
-        `epochs` is the owner's epoch a shard; rows in `poisoned` go to quarantine untouched; `rehearse` does everything
-        and rolls back. Raises what the chart raises; nothing is kept then and the caller must `drop`.
+        `epochs` is the owner's epoch a shard; rows in `poisoned` go to quarantine untouched, commands in it are passed;
+        `rehearse` does everything and rolls back. Raises what the chart raises; nothing is kept then and the caller
+        must `drop`.
         """
         laid = group.lay_out(records)
         async with self._chart.transaction() as unit:
@@ -101,6 +117,35 @@ class Processor:
         self._heads.update(heads)
         return applied
 
+    async def due(self, shards: Collection[int], now_us: int, without: Collection[int]) -> list[Due]:
+        """Patients of these shards whose silence is to be looked at now, at most TICKED_MAX, none of `without`."""
+        async with self._chart.transaction() as unit:
+            return await unit.due(shards, now_us, TICKED_MAX, without)
+
+    async def tick(self, due: Sequence[Due], held: Mapping[int, Lease], now_us: int) -> Applied:
+        """Evaluates the silence of patients up to `now_us`, in one transaction that moves no offset.
+
+        All that was received up to then must have been applied, and their shards be in `held`. Raises what the chart
+        raises; nothing is kept then and the caller must `drop`.
+        """
+        progress = [
+            ShardProgress(shard, held[shard].epoch, held[shard].next_offset, held[shard].next_offset, 0, 0, 0)
+            for shard in sorted({one.shard for one in due})
+        ]
+        samples = rows.samples(_NO_ROWS, _NO_ROWS)
+        async with self._chart.transaction() as unit:
+            keys = [one.patient_key for one in due]
+            found = await evaluate(unit, self._engine, samples, keys, now_us, tick=True)
+            # Whatever the rules say of a patient, the deadline that woke us is over.
+            deadlines = dict.fromkeys(keys) | dict(found.deadlines)
+            await unit.write(Effects(progress, _NO_ROWS, _NO_ROWS, alerts=found.alerts, deadlines=deadlines))
+        return Applied(alerts=found.alerts)
+
+    async def beat(self, now_us: int) -> None:
+        """Says that readings are being processed."""
+        async with self._chart.transaction() as unit:
+            await unit.beat(now_us)
+
     async def _decide(
         self, unit: Unit, laid: Group, epochs: dict[int, int], now_us: int, poisoned: Collection[Place]
     ) -> tuple[Effects, Applied, dict[tuple[int, int], Head]]:
@@ -109,14 +154,16 @@ class Processor:
             places = zip(laid.shard.tolist(), laid.offset.tolist(), laid.row.tolist(), strict=True)
             bad[:] = [place in poisoned for place in places]
         good = (laid.columns["reason"] == 0) & ~bad
-        devices = await unit.devices(group.texts(laid.names, laid.columns["device"][good]))
+        names = group.texts(laid.names, laid.columns["device"][good])
+        repaired = await self._repair(unit, laid, names, now_us, poisoned)
+        devices = await unit.devices(names)
         owned = attribute.attribute(laid.columns, laid.names, laid.shard, good, devices)
         lost = np.zeros(len(good), np.bool_)
         lost[list(owned.reasons)] = True
         away = good & ~lost & (owned.shard != laid.shard)
         judged = await self._judge(unit, laid, owned, good & ~lost & ~away)
         charted, status = await self._chart_rows(unit, laid, owned, judged)
-        alerts = await self._evaluate(unit, charted, now_us)
+        found = await self._evaluate(unit, charted, status, repaired, now_us)
         quarantined = self._quarantine(laid, owned, judged, bad)
         forward = {
             int(shard): laid.extract(np.flatnonzero(away & (owned.shard == shard)))
@@ -127,8 +174,10 @@ class Processor:
             observations=charted,
             device_status=status,
             quarantined=quarantined,
-            alerts=alerts,
+            alerts=found.alerts,
             forward=forward,
+            commands=repaired.commands,
+            deadlines=found.deadlines,
         )
         applied = Applied(
             readings=sum(span.readings for span in laid.spans),
@@ -136,7 +185,8 @@ class Processor:
             duplicates=int(judged.duplicate.sum()),
             quarantined=len(quarantined),
             forwarded=int(away.sum()),
-            alerts=alerts,
+            alerts=found.alerts,
+            refused=repaired.refused,
         )
         return effects, applied, self._advance(charted, status)
 
@@ -203,19 +253,27 @@ class Processor:
         # Device status is rare, and a copy of the table is not free.
         return (table[~status], table[status]) if status.any() else (table, table[:0])
 
-    async def _evaluate(self, unit: Unit, charted: Columns, now_us: int) -> Sequence[AlertChange]:
-        samples = rows.samples(charted)
-        if not len(samples):
-            return ()
-        contexts = await unit.contexts(np.unique(samples["patient"]).tolist())
-        requests = self._engine.needs(samples, contexts)
-        for _ in range(HISTORY_TRIES):
-            history = await unit.history(requests, contexts) if requests else {}
-            try:
-                return self._engine.apply(samples, contexts, history, now_us)
-            except HistoryTooShort as short:
-                requests = list(short.requests)
-        raise InternalError("the rules ask for ever more history: keep the journal and report this")
+    async def _repair(
+        self, unit: Unit, laid: Group, devices: Collection[str], now_us: int, poisoned: Collection[Place]
+    ) -> Repaired:
+        """Obeys the group's commands; everything that is read after the locks is as the last owner left it."""
+        want = repair.wanted(laid.commands, poisoned, now_us)
+        if not want:
+            return Repaired(refused=want.refused)
+        if want.corrected or want.devices:
+            # With `devices`, which dedupe locks later: in one call nobody waits in a circle.
+            await unit.lock(want.devices.union(devices), want.corrected)
+        repaired = await repair.obey(unit, want, {span.shard for span in laid.spans})
+        for patient, from_us in repaired.again.items():
+            self._engine.reexamine(patient, from_us)
+        return repaired
+
+    async def _evaluate(
+        self, unit: Unit, charted: Columns, status: Columns, repaired: Repaired, now_us: int
+    ) -> Evaluated:
+        samples = rows.samples(charted, status)
+        patients = np.unique(samples["patient"]).tolist()
+        return await evaluate(unit, self._engine, samples, {*patients, *repaired.again}, now_us)
 
     def _quarantine(
         self, laid: Group, owned: attribute.Attribution, judged: _Judged, bad: Mask

@@ -14,7 +14,7 @@ from vitals import codes
 from vitals.events import SAMPLE, Samples
 from vitals.ports.chart import OBSERVATION
 from vitals.reading import Absent, Flag
-from vitals.samples import convert_values
+from vitals.samples import convert_values, mark_contact
 
 _COPIED = (
     "metric",
@@ -71,8 +71,13 @@ def observations(
     return out
 
 
-def samples(charted: Columns) -> Samples:
-    """What rules look at: one sample a present value, a blood pressure up to three (components 1 to 3)."""
+def samples(charted: Columns, status: Columns) -> Samples:
+    """What rules look at: one sample a present value, a blood pressure up to three (components 1 to 3).
+
+    Device status counts for the patient whom it was attributed to.
+    """
+    if len(status):
+        charted = np.concatenate((charted, status[status["patient"] != 0]))
     parts = []
     for place in range(3):
         rows = charted[(charted["values"] > place) & (charted["absent"][:, place] == Absent.PRESENT)]
@@ -86,6 +91,8 @@ def samples(charted: Columns) -> Samples:
         parts.append(part)
     result = np.concatenate(parts)
     convert_values(result)
+    if len(status):
+        mark_contact(result)
     return result
 
 

@@ -100,6 +100,8 @@ class Site:
         absent: int = 0,
         flags: int = 0,
         status: int = 0,
+        source: int = 0,
+        gateway: int = 1,
     ) -> UUID:
         """Charts one reading on a connection of the caller's."""
         self._rows += 1
@@ -113,8 +115,8 @@ class Site:
                 received_at, device_time_ns, sequence, clock_offset_us, utc_offset_min, value_1, value_2, value_3,
                 decimals_1, decimals_2, decimals_3, absent_1, absent_2, absent_3, shard, journal_offset, journal_row,
                 status)
-            SELECT %(id)s, p.key, d.key, 1, %(metric)s, %(unit)s, %(values)s, 0, %(flags)s, %(at)s, %(at)s, 0, %(n)s,
-                0, 0, %(v1)s, %(v2)s, %(v3)s, %(decimals)s, %(decimals)s, %(decimals)s, %(absent)s,
+            SELECT %(id)s, p.key, d.key, %(gateway)s, %(metric)s, %(unit)s, %(values)s, %(source)s, %(flags)s, %(at)s,
+                %(at)s, 0, %(n)s, 0, 0, %(v1)s, %(v2)s, %(v3)s, %(decimals)s, %(decimals)s, %(decimals)s, %(absent)s,
                 CASE WHEN %(values)s = 1 THEN 5 ELSE %(absent)s END, %(absent_3)s, 0, %(n)s, 0, %(status)s
             FROM patient p, device d WHERE p.id = %(patient)s AND d.id = %(device)s
             """,
@@ -133,6 +135,8 @@ class Site:
                 "absent": absent,
                 "absent_3": absent if len(values) == 3 else 5,
                 "status": status,
+                "source": source,
+                "gateway": gateway,
                 "patient": patient,
                 "device": device,
             },
@@ -228,7 +232,9 @@ async def open_site(dsn: str, static: Path) -> AsyncIterator[Site]:
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=transport, base_url="http://site") as client,
         ):
-            yield Site(dsn, pool, app, client, roles)
+            site = Site(dsn, pool, app, client, roles)
+            site.sql("INSERT INTO heartbeat (name, seen_at) VALUES ('streams', now())")
+            yield site
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,10 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
-  server: { proxy: { '/api': server, '/fhir': server } },
+  server: {
+    proxy: { '/api': server, '/fhir': server },
+    // A test compares what the entry form calls plausible with the code table.
+    fs: { allow: ['.', '../vitals'] },
+  },
   test: { environment: 'happy-dom', include: ['src/**/*.test.{ts,tsx}'] },
 })

@@ -6,6 +6,9 @@ import numpy as np
 
 from vitals import codes, units
 from vitals.events import Samples
+from vitals.reading import Flag
+
+_SENSOR_CONTACT = codes.metric("sensor_contact").number
 
 
 def convert_values(samples: Samples) -> None:
@@ -19,3 +22,9 @@ def convert_values(samples: Samples) -> None:
             rows = pairs == pair
             converted = samples["sent"][rows] * float(factor) + float(offset)
             samples["value"][rows] = np.round(converted, units.CONVERTED_DIGITS)
+
+
+def mark_contact(samples: Samples) -> None:
+    """Sets NO_CONTACT on samples in which a sensor says that it does not touch the patient, in place."""
+    off = (samples["metric"] == _SENSOR_CONTACT) & (samples["sent"] == 0)
+    samples["flags"][off] |= int(Flag.NO_CONTACT)

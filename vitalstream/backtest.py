@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -22,8 +22,9 @@ from alerts.pack import SHIPPED, Pack, load_pack, shipped_pack
 from alerts.rules import Rule
 from streams.group import Columns
 from streams.rows import samples, too_late
+from vitals import codes
 from vitals.errors import OperatorError
-from vitals.events import SAMPLE, Alert, Enrolment, PatientContext, PatientHistory, Samples
+from vitals.events import SAMPLE, Alert, Enrolment, PatientContext, PatientHistory, Period, Samples
 from vitals.ports.alerting import HistoryRequest, HistoryTooShort
 from vitals.reading import Flag
 from vitalstream.backtest_csv import Known, Progress, Readings
@@ -32,8 +33,11 @@ from vitalstream.backtest_csv import Known, Progress, Readings
 #: bounded, because each group with late readings runs the oracle over its patients again.
 GROUPS_MAX: Final = 100
 
+_STATUS_METRICS: Final = [metric.number for metric in codes.table().values() if metric.shape == "device-status"]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_US: Final = 86_400_000_000
+#: A patients' file says nothing of when a pregnancy began: it holds for the whole history.
+_ALWAYS: Final = Period(None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +87,21 @@ def contexts_of(
     Without a patients' file (None) everybody is in the programmes of the packs; with one, who isn't named there is in
     `general` and `technical` only, as every patient is.
     """
-    everywhere = Known(tuple(pack.programme for pack in packs), None)
+    everywhere = Known(tuple(pack.programme for pack in packs))
     contexts = {}
     for key, patient in enumerate(patients, 1):
-        facts = everywhere if known is None else known.get(patient, Known((), None))
+        facts = everywhere if known is None else known.get(patient, Known(()))
         programmes = sorted({*EVERYONE, *facts.programmes})
         targets = () if facts.spo2_target is None else (facts.spo2_target,)
-        contexts[key] = PatientContext(key, patient, tuple(map(Enrolment, programmes)), targets)
+        contexts[key] = PatientContext(
+            key,
+            patient,
+            tuple(map(Enrolment, programmes)),
+            targets,
+            zone=facts.zone,
+            born=facts.born,
+            pregnancies=(_ALWAYS,) if facts.pregnant else (),
+        )
     return contexts
 
 
@@ -100,7 +112,7 @@ def contexts_of(
 class _Memory:
     """What storage would hold of the groups so far; answers the engine's requests."""
 
-    contexts: Mapping[int, PatientContext]
+    contexts: dict[int, PatientContext]
     alerts: dict[int, dict[UUID, Alert]] = field(default_factory=dict)
     samples: dict[int, list[Samples]] = field(default_factory=dict)
 
@@ -151,9 +163,15 @@ def run(
     if options.shuffle is not None:
         arrival = np.random.default_rng(options.shuffle).permutation(arrival)
     if not options.online:
-        return oracle.history(rules, contexts, samples(rows[arrival]), until_us)
+        return oracle.history(rules, contexts, _samples(rows[arrival]), until_us)
     alerts = _online(rules, contexts, rows[arrival], until_us, progress)
     return sorted(alerts, key=lambda a: (contexts[a.patient].patient, a.rule, a.opened_us))
+
+
+def _samples(rows: Columns) -> Samples:
+    """What rules look at of these rows; device status goes its own way, as in the processor."""
+    status = np.isin(rows["metric"], _STATUS_METRICS)
+    return samples(rows[~status], rows[status])
 
 
 def _online(
@@ -165,28 +183,35 @@ def _online(
 ) -> list[Alert]:
     """The alerts that stand after the online engine took all rows, in this order, group by group."""
     engine = OnlineEngine(rules)
-    memory = _Memory(contexts)
+    memory = _Memory(dict(contexts))
     size = -(-len(rows) // GROUPS_MAX)
     for start in range(0, len(rows), size):
         progress(start // size, GROUPS_MAX)
-        _take(engine, memory, samples(rows[start : start + size]), until_us)
+        group = _samples(rows[start : start + size])
+        _take(engine, memory, group, np.unique(group["patient"]).tolist(), until_us)
+    # Everything that came is applied: now silence counts too, for everybody.
+    _take(engine, memory, np.empty(0, SAMPLE), list(contexts), until_us, tick=True)
     progress(GROUPS_MAX, GROUPS_MAX)
     return memory.standing
 
 
-def _take(engine: OnlineEngine, memory: _Memory, group: Samples, until_us: int) -> None:
-    """One group through the engine; what it says is kept."""
-    context = {key: memory.contexts[key] for key in np.unique(group["patient"]).tolist()}
-    requests: Sequence[HistoryRequest] = engine.needs(group, context)
+def _take(
+    engine: OnlineEngine, memory: _Memory, group: Samples, patients: list[int], until_us: int, *, tick: bool = False
+) -> None:
+    """One group, or the tick, through the engine; what it says is kept."""
+    context = {key: memory.contexts[key] for key in patients}
+    requests: Sequence[HistoryRequest] = engine.needs(group, context, tick=tick)
     while True:
         history = {request.patient: memory.history(request) for request in requests}
         try:
-            changes = engine.apply(group, context, history, until_us)
+            changes = engine.apply(group, context, history, until_us, tick=tick)
             break
         except HistoryTooShort as short:
             requests = short.requests  # from further back each time
     memory.commit(change.alert for change in changes)
     memory.keep(group)
+    for key, deadline in engine.deadlines(patients).items():
+        memory.contexts[key] = replace(memory.contexts[key], deadline=deadline)
 
 
 # ---------------------------------------------------------------- what is printed

@@ -5,18 +5,16 @@ A value, its unit and its plausibility go through the gateway's own JSON parser:
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
-from io import TextIOWrapper
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 from zoneinfo import available_timezones
 
 import numpy as np
@@ -26,14 +24,15 @@ from device_gateway.payloads import json_payload, times
 from device_gateway.payloads.model import Sent, Unusable
 from streams.group import Columns, Ints
 from vitals import codes, units
-from vitals.errors import DeviceError, OperatorError
+from vitals.errors import DeviceError
 from vitals.events import SpO2Target
 from vitals.ports.chart import OBSERVATION
-from vitals.reading import NONE
+from vitals.reading import NONE, Flag
+from vitalstream.csv_table import BadTable, CannotRead, Table, open_file
 
 READING_COLUMNS: Final = ("patient", "measured_at", "metric", "value", "unit")
 PATIENT_COLUMNS: Final = ("patient", "programme")
-_RECEIVED: Final = ("received_at",)
+OPTIONAL_COLUMNS: Final = ("received_at", "device", "flags")
 _KNOWN: Final = ("born", "zone", "spo2_target", "pregnant")
 
 #: Refused rows that are told one by one; a file of the wrong kind would fill the screen. All are counted.
@@ -49,26 +48,26 @@ _INT64_MAX: Final = 2**63 - 1
 #: A number as JSON writes it (RFC 8259 section 6).
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _VALUE_FORMS = "a number such as 36.6, a blood pressure 128/79 or 128/79/95, true or false, or a letter of ACVPU"
-_BOOLEANS: Final = frozenset({"", "true", "false", "yes", "no", "1", "0"})
+_YES: Final = frozenset({"true", "yes", "1"})
+_NO: Final = frozenset({"", "false", "no", "0"})
 
 #: Observation ids of a backtest: unique for an identity and in the order in which ties between series are decided
 #: (the code table's), whatever the order of the file.
-_ID = np.dtype([("patient", ">u4"), ("metric", ">u4"), ("time_ns", ">i8")])
+_ID = np.dtype([("patient", ">u4"), ("metric", ">u2"), ("device", ">u2"), ("time_ns", ">i8")])
+#: Devices that a file can name; their number is part of the ids above.
+DEVICES_MAX: Final = 2**16 - 1
+
+#: What a file can say of a reading: how it was measured and what its device's clock was like. What follows from the
+#: value or from its arrival is found again.
+_MARKS: Final = {
+    name: int(flag)
+    for flag in Flag
+    for name in flag.names
+    if flag not in Flag.IMPROBABLE | Flag.TOO_LATE | Flag.TEST_DATA | Flag.NO_IDENTITY | Flag.COUNTER_RESTART
+}
 
 #: Told how many of how many units of work are done.
 Progress = Callable[[int, int], None]
-
-
-class BadTable(OperatorError):
-    """A file whose columns or content can't be what was meant."""
-
-    code = "bad-table"
-
-
-class CannotRead(OperatorError):
-    """A file that can't be read, or that has no usable row."""
-
-    code = "cannot-read"
 
 
 @dataclass(slots=True)
@@ -87,9 +86,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """`rows` (dtype OBSERVATION) are in the file's order, each patient, metric and time once: the file's first.
+    """`rows` (dtype OBSERVATION) are in the file's order, each patient, device, metric and time once: the file's first.
 
-    A row's `patient` is the position in `patients` (logical ids, sorted) plus 1.
+    A row's `patient` is the position in `patients` (logical ids, sorted) plus 1, its `device` that in the sorted names
+    of devices; without such a column all are of one.
     """
 
     patients: tuple[str, ...]
@@ -104,55 +104,17 @@ class Known:
     """What a patients' file says that rules must know; it holds for all times."""
 
     programmes: tuple[str, ...]
-    spo2_target: SpO2Target | None
-
-
-class _Table:
-    """The records of one CSV file, in UTF-8 with or without byte order mark."""
-
-    def __init__(self, file: BinaryIO, name: str, required: Sequence[str], optional: Sequence[str]) -> None:
-        self._name = name
-        # Strict: a quote that never ends must not swallow the rest of the file as one field.
-        self._reader = csv.reader(TextIOWrapper(file, encoding="utf-8-sig", newline=""), strict=True)
-        header = [title.strip().lower() for title in next(self._records(), [])]
-        if not header:
-            raise BadTable(f"{name} is empty; it wants a first line with the columns {', '.join(required)}")
-        for title in required:
-            if title not in header:
-                raise BadTable(f"{name} has no column {title!r}; its first line must name {', '.join(required)}")
-        for title in (*required, *optional):
-            if header.count(title) > 1:
-                raise BadTable(f"{name} has the column {title!r} twice; remove one of them")
-        self.width = len(header)
-        self.place = {title: header.index(title) for title in (*required, *optional) if title in header}
-        self.ignored = tuple(title for title in header if title and title not in self.place)
-
-    def _records(self) -> Iterator[list[str]]:
-        try:
-            yield from filter(None, self._reader)
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            why = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-            raise CannotRead(f"{self._name} can't be read after line {self._reader.line_num}: {why}") from None
-
-    def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Line number (of a record's last line) and fields; lines with nothing in them are passed over."""
-        reader = self._reader
-        for row in self._records():
-            yield reader.line_num, row
-
-
-def _open(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise CannotRead(f"{path} can't be read: {error.strerror}") from None
+    spo2_target: SpO2Target | None = None
+    zone: str = "UTC"
+    born: date | None = None
+    pregnant: bool = False
 
 
 # ---------------------------------------------------------------- readings
 
 
 @lru_cache(maxsize=_TIMES_KEPT)
-def _instant_ns(text: str) -> int:
+def instant_ns(text: str) -> int:
     """UTC nanoseconds of RFC 3339 with a zone; raises NaiveTime or DeviceError."""
     found = times.instant(text.strip())
     if found is None or not -_INT64_MAX <= found.utc_ns <= _INT64_MAX:
@@ -160,7 +122,7 @@ def _instant_ns(text: str) -> int:
     return found.utc_ns
 
 
-def _value_json(text: str) -> str:
+def value_json(text: str) -> str:
     """The value of the MQTT contract that a CSV field stands for; raises DeviceError."""
     if not text:
         raise DeviceError("the value is missing; leave the row out if nothing was measured", code="bad-value")
@@ -175,9 +137,20 @@ def _value_json(text: str) -> str:
     return text.lower() if text.lower() in ("true", "false") else json.dumps(text)
 
 
-def _sent(metric: str, value: str, unit: str) -> Sent:
+@lru_cache(maxsize=_TIMES_KEPT)
+def marks_of(text: str) -> int:
+    """Marks of a reading as the chart names them, such as `no-contact;clock-ahead`; raises DeviceError."""
+    marks = 0
+    for name in filter(None, map(str.strip, text.split(";"))):
+        if name not in _MARKS:
+            raise DeviceError(f"flag {name[:30]!r} is not known; flags are {', '.join(_MARKS)}", code="bad-flags")
+        marks |= _MARKS[name]
+    return marks
+
+
+def understood(metric: str, value: str, unit: str) -> Sent:
     """One reading as the gateway understands it; raises DeviceError."""
-    fields = f'"metric":{json.dumps(metric)},"value":{_value_json(value)},"unit":{json.dumps(unit or None)}'
+    fields = f'"metric":{json.dumps(metric)},"value":{value_json(value)},"unit":{json.dumps(unit or None)}'
     (part,) = json_payload.parse(f"{{{fields}}}".encode()).parts
     if isinstance(part, Unusable):
         message = f"the value must be {_VALUE_FORMS}" if part.reason == "bad-value" else part.message
@@ -188,14 +161,16 @@ def _sent(metric: str, value: str, unit: str) -> Sent:
 class _Builder:
     """Collects rows as numbers. Each different (metric, value, unit) is understood once: in a history they repeat."""
 
-    def __init__(self, table: _Table) -> None:
+    def __init__(self, table: Table) -> None:
         self._pick = itemgetter(*(table.place[title] for title in READING_COLUMNS))
-        self._received = table.place.get("received_at")
+        self._received, self._device, self._flags = (table.place.get(title) for title in OPTIONAL_COLUMNS)
         self._width = table.width
         self._patients: dict[str, int] = {}
+        self._devices: dict[str, int] = {}
         self._measures: dict[tuple[str, str, str], int | DeviceError] = {}
         self._sent: list[Sent] = []
         self._patient, self._measure, self._time_ns, self._received_ns = (array("q") for _ in range(4))
+        self._device_of, self._marks = array("q"), array("q")
 
     def take(self, row: list[str]) -> None:
         """One record; raises DeviceError for one that is no reading."""
@@ -205,11 +180,17 @@ class _Builder:
         patient = patient.strip()
         if not patient:
             raise DeviceError("the patient is missing; write whose reading it is")
-        time_ns = _instant_ns(measured_at)
+        time_ns = instant_ns(measured_at)
         received_at = "" if self._received is None else row[self._received]
-        received_ns = _instant_ns(received_at) if received_at and not received_at.isspace() else time_ns
-        # Last, so that a patient whose every row is refused isn't one.
+        received_ns = instant_ns(received_at) if received_at and not received_at.isspace() else time_ns
+        marks = 0 if self._flags is None else marks_of(row[self._flags])
+        # Last, so that a patient or a device whose every row is refused isn't one.
         place = self._place(tuple(measure))
+        device = "" if self._device is None else row[self._device].strip()
+        if device not in self._devices and len(self._devices) == DEVICES_MAX:
+            raise DeviceError(f"the file names more than {DEVICES_MAX} devices; split it", code="too-many-devices")
+        self._device_of.append(self._devices.setdefault(device, len(self._devices)))
+        self._marks.append(marks)
         self._patient.append(self._patients.setdefault(patient, len(self._patients)))
         self._measure.append(place)
         self._time_ns.append(time_ns)
@@ -220,7 +201,7 @@ class _Builder:
         if place is None:
             metric, value, unit = (text.strip() for text in measure)
             try:
-                self._sent.append(_sent(metric, value, unit))
+                self._sent.append(understood(metric, value, unit))
                 place = len(self._sent) - 1
             except DeviceError as error:
                 place = error
@@ -244,16 +225,18 @@ class _Builder:
         """Everything taken so far, each identity once."""
         rows = self._table()[_ints(self._measure)]
         names = sorted(self._patients)
-        keys = np.zeros(len(names), np.int64)
-        keys[[self._patients[name] for name in names]] = np.arange(1, len(names) + 1)
         time_ns = _ints(self._time_ns)
-        rows["patient"], rows["device"] = keys[_ints(self._patient)], 1
+        rows["patient"] = _sorted_keys(self._patients)[_ints(self._patient)]
+        rows["device"] = _sorted_keys(self._devices)[_ints(self._device_of)]
+        rows["flags"] |= _ints(self._marks).astype(rows["flags"].dtype)
         rows["device_time_ns"] = time_ns
         rows["measured_us"], rows["received_us"] = time_ns // 1000, _ints(self._received_ns) // 1000
         identities = np.zeros(len(rows), _ID)
-        identities["patient"], identities["metric"], identities["time_ns"] = rows["patient"], rows["metric"], time_ns
+        for name in ("patient", "metric", "device"):
+            identities[name] = rows[name]
+        identities["time_ns"] = time_ns
         rows["id"] = identities.view("V16")
-        first = _first(rows["patient"], rows["metric"], time_ns)
+        first = _first((rows["patient"], rows["device"], rows["metric"], time_ns))
         return Readings(tuple(names), rows[first], len(rows) - len(first), refused, ignored)
 
 
@@ -261,12 +244,19 @@ def _ints(column: array[int]) -> Ints:
     return np.frombuffer(column, dtype=np.int64)
 
 
-def _first(patient: Any, metric: Any, time_ns: Ints) -> Ints:
-    """Positions, in order, of the first row of each identity."""
-    order = np.lexsort((time_ns, metric, patient))  # stable: equal ones stay in the file's order
+def _sorted_keys(names: dict[str, int]) -> Ints:
+    """Of each name, by its place, its position in the sorted names plus 1: the same whatever the file's order."""
+    keys = np.zeros(len(names), np.int64)
+    keys[[names[name] for name in sorted(names)]] = np.arange(1, len(names) + 1)
+    return keys
+
+
+def _first(identity: tuple[Any, ...]) -> Ints:
+    """Positions, in order, of the first row of each identity, given by columns."""
+    order = np.lexsort(identity)  # stable: equal ones stay in the file's order
     new = np.ones(len(order), dtype=np.bool_)
     new[1:] = False
-    for column in (patient, metric, time_ns):
+    for column in identity:
         ordered = column[order]
         new[1:] |= ordered[1:] != ordered[:-1]
     return np.sort(order[new])
@@ -278,9 +268,9 @@ def read_readings(path: Path, progress: Progress) -> Readings:
     Raises BadTable for wrong columns, CannotRead when the file can't be read or has no usable row.
     """
     refused = Refused()
-    with _open(path) as file:
+    with open_file(path) as file:
         size = path.stat().st_size
-        table = _Table(file, str(path), READING_COLUMNS, _RECEIVED)
+        table = Table(file, str(path), READING_COLUMNS, OPTIONAL_COLUMNS)
         builder = _Builder(table)
         for number, (line, row) in enumerate(table.rows()):
             if number % _REPORT_ROWS == 0:
@@ -307,22 +297,28 @@ def _known(fields: dict[str, str]) -> Known:
     for programme in programmes:
         if programme not in SHIPPED:
             raise ValueError(f"there is no programme {programme[:60]!r}; choose from {', '.join(SHIPPED)}")
+    born = None
     if fields.get("born"):
         try:
-            date.fromisoformat(fields["born"])
+            born = date.fromisoformat(fields["born"])
         except ValueError:
             raise ValueError("born is not a date; write it as 1951-03-28") from None
-    if fields.get("zone") and fields["zone"] not in available_timezones():
+    zone = fields.get("zone") or "UTC"
+    if zone not in available_timezones():
         raise ValueError("zone is no time zone; write an IANA name such as Europe/Berlin")
-    if fields.get("pregnant", "").lower() not in _BOOLEANS:
+    pregnant = fields.get("pregnant", "").lower()
+    if pregnant not in _NO | _YES:
         raise ValueError("pregnant must be true, false or empty")
-    target = fields.get("spo2_target")
-    if not target:
-        return Known(programmes, None)
-    found = re.fullmatch(r"([0-9]{2})\s*-\s*([0-9]{2,3})", target)
+    return Known(programmes, _target(fields.get("spo2_target")), zone, born, pregnant in _YES)
+
+
+def _target(text: str | None) -> SpO2Target | None:
+    if not text:
+        return None
+    found = re.fullmatch(r"([0-9]{2})\s*-\s*([0-9]{2,3})", text)
     if found is None or not 50 <= int(found[1]) < int(found[2]) <= 100:
         raise ValueError("spo2_target is LOW-HIGH in percent, such as 88-92")
-    return Known(programmes, SpO2Target(int(found[1]), int(found[2])))
+    return SpO2Target(int(found[1]), int(found[2]))
 
 
 def read_patients(path: Path) -> tuple[dict[str, Known], tuple[str, ...]]:
@@ -332,8 +328,8 @@ def read_patients(path: Path) -> tuple[dict[str, Known], tuple[str, ...]]:
     doubt. Raises BadTable or CannotRead.
     """
     known: dict[str, Known] = {}
-    with _open(path) as file:
-        table = _Table(file, str(path), PATIENT_COLUMNS, _KNOWN)
+    with open_file(path) as file:
+        table = Table(file, str(path), PATIENT_COLUMNS, _KNOWN)
         for line, row in table.rows():
             if not any(row):
                 continue

@@ -12,20 +12,17 @@ from typing import Any
 
 import httpx
 
-from simulators import fleet
+from simulators.fleet import Cast
 from simulators.plan import SimulatedPatient
 from storage.chart.ledger import ledger
 from storage.connection import Connection, connect
 from storage.registry.accounts import add_token, add_user
-from storage.registry.devices import add_device
-from storage.registry.patients import NewPatient, add_patient
-from vitalstream import clock, system
+from vitalstream import clock, simulate, system
 from vitalstream.roles import ALL, Context, open_context
 from vitalstream.serve import database
 from vitalstream.settings import Settings
 
-#: Bindings start before the oldest remembered reading.
-_BOUND_BEFORE_S = 7 * 86_400
+_AUTHOR = "demo"
 #: After the devices have stopped, what is journalled is applied within this time or the demo fails.
 _DRAIN_S = 20.0
 #: `--for` shorter than this could end before the last story's alert.
@@ -60,25 +57,8 @@ async def enrol(
     say(f"registering {len(patients)} patients and their devices")
     await connection.execute("UPDATE installation SET simulated = true")
     now = clock.now()
-    since = now.fromtimestamp(now.timestamp() - _BOUND_BEFORE_S, now.tzinfo)
-    passwords: dict[str, str] = {}
     async with connection.transaction():
-        for patient in patients:
-            scenario = patient.scenario
-            new = NewPatient(
-                id=patient.id,
-                name=patient.name,
-                born=now.fromisoformat(patient.born).date(),
-                sex=patient.sex,
-                zone=patient.zone,
-                identifiers=(("urn:example:mrn", f"MRN-{patient.id[2:]}"),),
-                programmes=scenario.programmes,
-                spo2_target=scenario.spo2_target,
-            )
-            await add_patient(connection, new, author="demo")
-            for plan in patient.devices:
-                made = await add_device(connection, plan.id, patient.id, since, now, author="demo")
-                passwords[plan.id] = made.password
+        passwords = await simulate.register(connection, patients, now, author=_AUTHOR)
     made_user = await add_user(connection, "nurse", "clinician")
     token = await add_token(connection, "clinician", now, days=1)
     return passwords, SignIn(made_user.user, made_user.password, token)
@@ -150,8 +130,7 @@ class Demo:
     """One run's driver; `run` is the work that the system runs beside its roles."""
 
     context: Context
-    patients: list[SimulatedPatient]
-    seed: int
+    cast: Cast
     passwords: dict[str, str]
     sign_in: SignIn
     for_s: float | None
@@ -161,32 +140,37 @@ class Demo:
 
     async def run(self) -> None:
         """Starts the devices, lets them tell their stories, and takes stock when the time is over."""
-        stories = frozenset(
-            plan.id for patient in self.patients for plan in patient.devices if patient.scenario.offline
-        )
-        subscriber = Subscriber(self.context.url, self.sign_in.token, stories)
+        patients = self.cast.patients()
+        late = frozenset(plan.id for patient in patients for plan in patient.devices if not plan.on_time)
+        subscriber = Subscriber(self.context.url, self.sign_in.token, late)
+        door = self.context.loopback, self.context.mqtt_port
         following = asyncio.create_task(subscriber.run())
-        devices = await fleet.start(
-            self.context.loopback, self.context.mqtt_port, len(self.patients), self.seed, self.passwords
-        )
+        correcting: asyncio.Task[None] | None = None
         try:
-            self.say("devices connect and send what they remember")
-            said = await devices.event("history")
-            subscriber.live_from_ms = time.time() * 1000
-            self.say(f"{said['acknowledged']} remembered readings are in the chart's journal")
-            self.on_url()
-            if self.for_s is None:
-                await devices.event("stopped", timeout_s=float("inf"))
-                return
-            await self._wait(self.for_s)
-            self.say("devices stop; what is on its way is charted")
-            await devices.stop()
-            self.summary = await self._take_stock(subscriber.latencies)
+            async with simulate.running(*door, self.cast, self.passwords) as devices:
+                self.say("devices connect and send what they remember")
+                said = await devices.event("history")
+                subscriber.live_from_ms = time.time() * 1000
+                self.say(f"{said['acknowledged']} remembered readings are in the chart's journal")
+                self.on_url()
+                correcting = asyncio.create_task(
+                    simulate.correct(self.context.dsn, devices, patients, said["start_s"], _AUTHOR)
+                )
+                if self.for_s is None:
+                    await devices.event("stopped", timeout_s=float("inf"))
+                    return
+                await self._wait(self.for_s)
+                if correcting.done():
+                    correcting.result()
+                self.say("devices stop; what is on its way is charted")
+                await devices.stop()
+                self.summary = await self._take_stock(patients, subscriber.latencies)
         finally:
-            await devices.kill()
-            following.cancel()
-            with suppress(asyncio.CancelledError):
-                await following
+            for task in (following, correcting):
+                if task is not None:
+                    task.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await task
 
     async def _wait(self, seconds: float) -> None:
         began = time.monotonic()
@@ -194,13 +178,10 @@ class Demo:
             await asyncio.sleep(min(10.0, seconds - passed))
             self.say(f"{time.monotonic() - began:.0f} of {seconds:.0f} s")
 
-    async def _take_stock(self, latencies: Latencies) -> dict[str, Any]:
+    async def _take_stock(self, patients: list[SimulatedPatient], latencies: Latencies) -> dict[str, Any]:
         counts = await _drained(self.context.dsn)
         alerts = await _alerts(self.context.url, self.sign_in.token)
-        expected = sorted(
-            ({"patient": patient.id, "rule": rule} for patient in self.patients for rule in patient.expected),
-            key=lambda one: (one["patient"], one["rule"]),
-        )
+        expected = simulate.expected(patients)
         return {
             "readings": counts["received"],
             "stored": counts["stored"],
@@ -215,9 +196,8 @@ class Demo:
 
 async def run(
     settings: Settings,
-    patients: list[SimulatedPatient],
+    cast: Cast,
     *,
-    seed: int,
     for_s: float | None,
     say: Callable[[str], None],
     on_url: Callable[[Context, SignIn], None],
@@ -228,8 +208,8 @@ async def run(
         say("starting PostgreSQL")
         async with database(settings) as base:
             async with await connect(base.dsn, application_name="vitalstream demo") as connection:
-                passwords, sign_in = await enrol(connection, patients, say)
+                passwords, sign_in = await enrol(connection, cast.patients(), say)
             async with open_context(settings, base.dsn, ALL, free_ports=True, simulated=True) as context:
-                driver = Demo(context, patients, seed, passwords, sign_in, for_s, say, lambda: on_url(context, sign_in))
+                driver = Demo(context, cast, passwords, sign_in, for_s, say, lambda: on_url(context, sign_in))
                 await system.run(context, ALL, stop, driver.run)
             return driver.summary

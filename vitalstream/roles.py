@@ -34,6 +34,7 @@ from streams.engines.inline import InlineEngine
 from streams.processor import Applied, Processor
 from vitals.reading import Flag
 from vitalstream import __version__, clock
+from vitalstream.heartbeats import beat_for_ever, watch_for_ever
 from vitalstream.listening import listen
 from vitalstream.settings import Settings
 
@@ -163,11 +164,12 @@ async def _stream(context: Context, ready: asyncio.Event, stop: asyncio.Event) -
         engine = InlineEngine(journal, leases, processor, clock.now_us, _tell)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(engine.run(stop))
-            trimming = tasks.create_task(_trim(journal))
+            beside = [tasks.create_task(_trim(journal)), tasks.create_task(watch_for_ever(context.dsn))]
             await _first(engine.ready, stop)
             ready.set()
             await stop.wait()
-            trimming.cancel()
+            for task in beside:
+                task.cancel()
 
 
 async def _trim(journal: PostgresJournal) -> None:
@@ -189,8 +191,10 @@ async def _gateway(context: Context, ready: asyncio.Event, stop: asyncio.Event) 
         PostgresJournal(context.dsn) as journal,
         Pool(context.dsn, application_name="vitalstream gateway") as pool,
     ):
-        intake = Intake(journal, socket.gethostname(), clock.now_us)
+        name = socket.gethostname()
+        intake = Intake(journal, name, clock.now_us)
         appending = asyncio.create_task(intake.run())
+        beating = asyncio.create_task(beat_for_ever(context.dsn, name))
         endpoint = Endpoint(intake, PostgresDeviceDirectory(pool), clock.now_us, listener=context.mqtt_socket)
         await endpoint.start()
         ready.set()
@@ -198,9 +202,10 @@ async def _gateway(context: Context, ready: asyncio.Event, stop: asyncio.Event) 
             await _first_task(stop, appending)
         finally:
             await endpoint.stop(_GRACE_S)
-            appending.cancel()
-            with suppress(asyncio.CancelledError):
-                await appending
+            for task in (appending, beating):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
 
 
 async def _first_task(stop: asyncio.Event, task: asyncio.Task[None]) -> None:

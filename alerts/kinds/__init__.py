@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from . import improbable, sustained, threshold
+from . import absence, delta, score, signals, sustained, technical, threshold
 from .base import Kind
 
 KINDS: dict[str, Kind] = {
-    "threshold": threshold.Threshold(),
-    "sustained": sustained.Sustained(),
-    "improbable": improbable.Improbable(),
+    "threshold": threshold.Threshold(signals.Limits()),
+    "sustained": sustained.Sustained(signals.Limits()),
+    "delta": delta.Delta(),
+    "absence": absence.Absence(),
+    "score": score.Score(),
+    **technical.KINDS,
 }
+
+__all__ = ["KINDS", "Kind"]

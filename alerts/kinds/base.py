@@ -1,88 +1,177 @@
-"""What every rule kind offers: spans over a whole series for the oracle, single steps for the online engine.
+"""What every rule kind offers: intervals of a whole track for the oracle, single steps for the online engine.
 
-The two are written apart on purpose; property tests hold them together.
+A *track* is what a rule looks at in order: the samples of one series, or for a `merged` kind those of all the
+patient's series that it sees. The two ways are written apart on purpose; property tests hold them together.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from enum import Enum
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.episodes import Point
+from alerts import wording
+from alerts.applicability import BEGINNING_US
+from alerts.episodes import Episode, Interval, Point, points_of
 from alerts.rules import Rule
-
-#: Rows of (opening, completing, clearing) positions in a series; clearing is -1 while open.
-Spans = NDArray[np.int64]
+from vitals.events import Deadline, PatientContext, Samples
+from vitals.reading import Flag
 
 EVERYTHING = (-math.inf, math.inf)
 NOTHING_QUIET = (math.inf, -math.inf)
 
+#: Marks of a sample whose value is not looked at.
+DOUBTED = int(Flag.IMPROBABLE | Flag.NO_CONTACT)
 
-class Verdict(Enum):
-    """What one sample did to one rule on one series."""
 
-    NOTHING = 0
-    RAISED = 1
-    CLEARED = 2
+class Track(NamedTuple):
+    """`samples` (dtype SAMPLE) in order, `values` in the rule's unit.
+
+    Of a part of a history: every sample since `known_us` is there, and no alert of the rule stood at `closed_us`, so
+    what raises was measured later (a silence may only have begun before).
+    """
+
+    samples: Samples
+    values: NDArray[np.float64]
+    known_us: int = BEGINNING_US
+    closed_us: int = BEGINNING_US
+
+    @property
+    def measured_us(self) -> NDArray[np.int64]:
+        """Times of the samples."""
+        times: NDArray[np.int64] = self.samples["measured_us"]
+        return times
+
+    @property
+    def flags(self) -> NDArray[np.uint32]:
+        """Marks of the samples."""
+        flags: NDArray[np.uint32] = self.samples["flags"]
+        return flags
+
+    def part(self, low: int, high: int) -> Track:
+        """The samples from position `low` up to `high`."""
+        return self._replace(samples=self.samples[low:high], values=self.values[low:high])
+
+    @property
+    def late_enough(self) -> NDArray[np.bool_]:
+        """Samples that can raise."""
+        mask: NDArray[np.bool_] = self.measured_us > self.closed_us
+        return mask
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """Consecutive samples for which the raise limit held: the first, and the time of the last."""
+class Raised:
+    """The track came into breach at `opened_us`."""
 
-    first: Point
-    last_us: int
+    opened_us: int
+    opening: Point
+    completing: Point
+    inputs: tuple[Point, ...] = field(default=())
+
+    def interval(self) -> Interval:
+        """The open interval that begins."""
+        return Interval(self.opened_us, self.opening, self.completing, inputs=self.inputs)
 
 
-class Kind(Protocol):
-    """Arrays are one series in order, of equal length: `measured_us`, `values` in the rule's unit,
-    `improbable` marks.
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """The track is out of breach since this sample."""
+
+    clearing: Point
+
+
+Turn = Raised | Cleared
+
+
+class Kind:
+    """One kind of rule. States are its own, never changed in place; None is the state before the first sample.
+
+    All times are UTC microseconds, values in the rule's unit.
     """
 
     #: Keys of a pack beyond those of every rule: the ones it must have, and the ones it may have.
-    required: frozenset[str]
-    optional: frozenset[str]
-    #: Whether samples marked improbable count for it.
-    sees_improbable: bool
+    required: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset()
+    #: Names of `rules.COMPOSED` that its metric may be (and, for a score, must be).
+    composed: frozenset[str] = frozenset()
+    #: Marks of samples that it doesn't look at.
+    ignores: int = DOUBTED
+    #: Whether it looks at all series of the patient as one track.
+    merged = False
 
-    def spans(
-        self,
-        rule: Rule,
-        measured_us: NDArray[np.int64],
-        values: NDArray[np.float64],
-        improbable: NDArray[np.bool_],
-    ) -> Spans:
-        """Open intervals of a series that starts closed."""
-        ...
+    def listens(self, rule: Rule) -> bool:
+        """Whether it must hear of samples that were quiet (`heard`)."""
+        return False
 
-    def pending(
-        self,
-        rule: Rule,
-        measured_us: NDArray[np.int64],
-        values: NDArray[np.float64],
-        improbable: NDArray[np.bool_],
-    ) -> int | None:
-        """Position of the first sample of the run under way at the end of a series that ends closed."""
-        ...
+    def lookback_us(self, rule: Rule, context: PatientContext) -> int:
+        """How far before an instant at which the rule is closed samples can still matter."""
+        return 0
+
+    def intervals(self, rule: Rule, context: PatientContext, track: Track, until_us: int) -> list[Interval]:
+        """Stretches in breach of a track that starts closed; nothing more came up to `until_us`."""
+        raise NotImplementedError
+
+    def resume(self, rule: Rule, context: PatientContext, track: Track, last: Interval | None) -> Any:
+        """The state after a track; `last` is the interval that is open at its end."""
+        return None
+
+    def heard(self, rule: Rule, state: Any, point: Point, streamed: bool) -> Any:
+        """The state after a quiet sample, the last one of its series; `streamed`: it followed closely on another."""
+        return state
 
     def step(
-        self, rule: Rule, run: Run | None, is_open: bool, value: float, point: Point
-    ) -> tuple[Run | None, Verdict]:
-        """The next sample of a series; `value` is the point's in the rule's unit. When RAISED the run holds
-        the opening.
-        """
-        ...
+        self, rule: Rule, context: PatientContext, state: Any, is_open: bool, value: float, point: Point
+    ) -> tuple[Any, Sequence[Turn]]:
+        """The next sample of the track."""
+        raise NotImplementedError
 
-    def quiet(self, rule: Rule, run: Run | None, is_open: bool) -> tuple[float, float]:
-        """Closed interval, in the rule's unit, of values of the next sample that change nothing whatever its
-        time.
+    def certain_us(self, rule: Rule, opened_us: int, readings: int) -> int | None:
+        """Of an interval that silence may have opened, with so many readings: the last instant at which one more sample
+        would change that; None where silence had no part.
         """
-        ...
+        return None
+
+    def due(self, rule: Rule, context: PatientContext, state: Any) -> Deadline | None:
+        """When a closed track is in breach if nothing more was measured before."""
+        return None
+
+    def expire(self, rule: Rule, context: PatientContext, state: Any) -> tuple[Any, Raised]:
+        """What happens at `due`."""
+        raise NotImplementedError
+
+    def quiet(
+        self, rule: Rule, context: PatientContext, state: Any, is_open: bool, series: tuple[int, int, int]
+    ) -> tuple[float, float]:
+        """Closed interval of values of the next sample of this series (device, metric, component) that change nothing,
+        as long as it is measured before `due`.
+        """
+        return NOTHING_QUIET
+
+    def carried(self, state: Any) -> tuple[Point, ...]:
+        """Samples of a closed track that a rebuild must know, however old they are."""
+        return ()
+
+    def floor_us(self, state: Any) -> int:
+        """Samples measured up to here are never quiet."""
+        return BEGINNING_US
+
+    def limits(self, rule: Rule) -> tuple[str, str]:
+        """What raises and what clears it, in words."""
+        assert rule.raise_limit is not None and rule.clear_limit is not None
+        return wording.limit_text(rule.raise_limit, rule.unit), wording.limit_text(rule.clear_limit, rule.unit)
+
+    def title(self, rule: Rule) -> str:
+        """The title of a rule that brought none."""
+        return f"{wording.metric_text(rule.metric)} {self.limits(rule)[0]}"
+
+    def explain(self, rule: Rule, context: PatientContext, episode: Episode) -> str:
+        """Why it was raised, in one line without times; pages say those in the patient's own zone."""
+        dwell = f" for {wording.dwell_text(rule.for_us)}" if rule.for_us else ""
+        return f"{self.title(rule)}{dwell}: {wording.readings_text(episode.readings)}"
 
 
 def latch(opens: NDArray[np.bool_], clears: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -101,3 +190,19 @@ def latch(opens: NDArray[np.bool_], clears: NDArray[np.bool_]) -> tuple[NDArray[
     if len(cleared) < len(raised):
         cleared = np.append(cleared, -1)
     return raised.astype(np.int64), cleared.astype(np.int64)
+
+
+def intervals_at(
+    track: Track, opening: NDArray[np.int64], completing: NDArray[np.int64], clearing: NDArray[np.int64]
+) -> list[Interval]:
+    """Intervals from positions in a track; they open when the completing sample was measured. Clearing -1: open."""
+    found = []
+    positions = np.column_stack((opening, completing, clearing))
+    points = points_of(track.samples[positions.ravel()])  # a clearing of -1 picks a point that nobody uses
+    for row, cleared in enumerate(clearing.tolist()):
+        first, last, end = points[3 * row : 3 * row + 3]
+        interval = Interval(last.measured_us, first, last)
+        if cleared >= 0:
+            interval.cleared_us, interval.clearing = end.measured_us, end
+        found.append(interval)
+    return found

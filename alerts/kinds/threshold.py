@@ -1,57 +1,45 @@
-"""Threshold with hysteresis: opens at the first sample beyond the raise limit, clears at the first one beyond
-clear.
-"""
+"""Threshold with hysteresis: opens at the first sample that raises, clears at the first later one that clears."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Sequence
+from typing import Any
 
-from alerts.episodes import Point
+from alerts.episodes import Interval, Point
 from alerts.rules import Rule
+from vitals.events import PatientContext
 
-from .base import Run, Spans, Verdict, latch
+from .base import Cleared, Kind, Raised, Track, Turn, intervals_at, latch
+from .signals import Signal
 
 
-class Threshold:
+class Threshold(Kind):
     """A closed series opens at the first sample for which raise holds; it clears at the first later one for
     which clear does.
     """
 
-    required = frozenset({"raise", "unit"})
-    optional = frozenset({"clear"})
-    sees_improbable = False
+    def __init__(self, signal: Signal) -> None:
+        self._signal = signal
+        self.required, self.optional = signal.keys, signal.optional
+        self.ignores, self.composed = signal.ignores, signal.composed
 
-    def spans(
-        self,
-        rule: Rule,
-        measured_us: NDArray[np.int64],
-        values: NDArray[np.float64],
-        improbable: NDArray[np.bool_],
-    ) -> Spans:
-        assert rule.raise_limit is not None and rule.clear_limit is not None
-        raised, cleared = latch(rule.raise_limit.mask(values), rule.clear_limit.mask(values))
-        return np.column_stack((raised, raised, cleared))
-
-    def pending(
-        self,
-        rule: Rule,
-        measured_us: NDArray[np.int64],
-        values: NDArray[np.float64],
-        improbable: NDArray[np.bool_],
-    ) -> int | None:
-        return None
+    def intervals(self, rule: Rule, context: PatientContext, track: Track, until_us: int) -> list[Interval]:
+        raised, cleared = latch(self._signal.raises(rule, track) & track.late_enough, self._signal.clears(rule, track))
+        return intervals_at(track, raised, raised, cleared)
 
     def step(
-        self, rule: Rule, run: Run | None, is_open: bool, value: float, point: Point
-    ) -> tuple[Run | None, Verdict]:
-        assert rule.raise_limit is not None and rule.clear_limit is not None
+        self, rule: Rule, context: PatientContext, state: Any, is_open: bool, value: float, point: Point
+    ) -> tuple[Any, Sequence[Turn]]:
         if is_open:
-            return None, Verdict.CLEARED if rule.clear_limit.holds(value) else Verdict.NOTHING
-        if rule.raise_limit.holds(value):
-            return Run(point, point.measured_us), Verdict.RAISED
-        return None, Verdict.NOTHING
+            return None, (Cleared(point),) if self._signal.clears_at(rule, value, point) else ()
+        if self._signal.raises_at(rule, value, point):
+            return None, (Raised(point.measured_us, point, point),)
+        return None, ()
 
-    def quiet(self, rule: Rule, run: Run | None, is_open: bool) -> tuple[float, float]:
-        assert rule.raise_limit is not None and rule.clear_limit is not None
-        return (rule.clear_limit if is_open else rule.raise_limit).outside()
+    def quiet(
+        self, rule: Rule, context: PatientContext, state: Any, is_open: bool, series: tuple[int, int, int]
+    ) -> tuple[float, float]:
+        return self._signal.calm(rule, is_open)
+
+    def limits(self, rule: Rule) -> tuple[str, str]:
+        return self._signal.texts(rule)

@@ -14,7 +14,7 @@ import structlog
 from api.formats import json_bytes, now_us, rfc3339
 from api.live.picture import Picture, alert_data
 from api.live.watcher import Watcher, event
-from api.states import by_patient, load_states, states_of
+from api.states import by_patient, load_states, load_watch, states_of
 from storage.chart.alerts import AlertRecord, alerts_by_id, open_alerts
 from storage.chart.feed import POLL_S, Batch, Follower, alerts_since, feed_identity
 from storage.chart.worklist import patients
@@ -30,7 +30,7 @@ VITALS_EVERY_S = 0.25
 #: Between two looks at the chart: bounds the queries under load, adds little to an alert's way.
 LOOK_EVERY_S = 0.01
 BEAT_EVERY_S = 5.0
-#: New patients and changed names come from no feed; they are looked for this often.
+#: New patients, changed names and signs of life come from no feed; they are looked for this often.
 REGISTRY_EVERY_S = 10.0
 #: Some hundred browsers an organisation; each holds little, but not nothing.
 WATCHERS_MAX = 500
@@ -137,7 +137,8 @@ class Hub:
                 return
             async with database_faults(), self._pool.connection() as connection:
                 states = await load_states(connection, Scope(organisation))
-            picture = Picture(organisation, self._simulated)
+                watch = await load_watch(connection, Scope(organisation))
+            picture = Picture(organisation, self._simulated, watch)
             picture.put(states)
             picture.render(now_us(self._now()))  # the snapshot tells it all
             self._pictures[organisation] = picture
@@ -214,14 +215,16 @@ class Hub:
 
     async def _take_alerts(self, connection: Any, picture: Picture, ids: list[UUID], cursor: int) -> None:
         found = await alerts_by_id(connection, picture.scope, ids)
-        concerned = {alert.patient_key for alert in found.values()}
+        if any(alert.gateway is not None for alert in found.values()):
+            picture.take_watch(await load_watch(connection, picture.scope))
+        concerned = {alert.patient_key for alert in found.values() if alert.patient_key is not None}
         if missing := [key for key in concerned if key not in picture]:
             picture.put(await load_states(connection, picture.scope, missing))
         picture.take_alerts(concerned, by_patient(await open_alerts(connection, picture.scope, concerned)))
         ordered = [found[alert] for alert in ids if alert in found]
         encoded = {alert.id: alert_data(alert) for alert in ordered}
         for watcher in self._of(picture):
-            mine = [alert for alert in ordered if picture.covers(watcher.scope, alert.patient_key)]
+            mine = [alert for alert in ordered if picture.covers(watcher.scope, alert)]
             self._tell_alerts(watcher, mine, encoded, f"{self._identity}-{cursor}")
 
     @staticmethod
@@ -232,6 +235,7 @@ class Hub:
 
     async def _read_registry(self, connection: Any) -> None:
         for picture in list(self._pictures.values()):
+            picture.take_watch(await load_watch(connection, picture.scope))
             new = picture.take_patients(await patients(connection, picture.scope))
             if new:
                 picture.put(await states_of(connection, picture.scope, new, [patient.key for patient in new]))

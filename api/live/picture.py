@@ -11,7 +11,8 @@ from orjson import Fragment
 from api.alert_view import alert_json
 from api.formats import json_bytes, rfc3339
 from api.series_view import component_name
-from api.worklist_view import Bucket, PatientState, bucket_of, fold, row
+from api.silence import Cause
+from api.worklist_view import Bucket, PatientState, Watch, bucket_of, fold, gateways_json, row, silence_of
 from storage.chart.alerts import AlertRecord
 from storage.chart.readings import Charted
 from storage.chart.worklist import ListedPatient
@@ -35,16 +36,20 @@ class _Shown:
     order: list[int | str]
     data: Fragment
     bucket: Bucket
+    silence: Cause | None
     priorities: tuple[str, ...]
 
 
 class Picture:
     """One organisation's worklist in memory. `version` grows with every change of what it shows."""
 
-    def __init__(self, organisation: int, simulated: bool) -> None:
+    def __init__(self, organisation: int, simulated: bool, watch: Watch) -> None:
         self.scope = Scope(organisation)
         self.version = 0
         self._simulated = simulated
+        self._watch = watch
+        self._watch_news = False
+        self._watch_told = True
         self._states: dict[int, PatientState] = {}
         self._shown: dict[int, _Shown] = {}
         self._members: dict[Scope, frozenset[int]] = {}
@@ -58,7 +63,7 @@ class Picture:
 
     def has_news(self) -> bool:
         """Whether `render` has something to do."""
-        return bool(self._dirty)
+        return bool(self._dirty) or self._watch_news
 
     def put(self, states: dict[int, PatientState]) -> None:
         """Takes patients as the chart has them now."""
@@ -96,6 +101,12 @@ class Picture:
                 self._states[patient] = replace(state, alerts=tuple(alerts.get(patient, ())))
                 self._touch((patient,))
 
+    def take_watch(self, watch: Watch) -> None:
+        """Signs of life and the gateways' alerts as they are now."""
+        self._watch_news |= watch.gateway_alerts != self._watch.gateway_alerts
+        self._watch = watch
+        self.version += 1
+
     def take_patients(self, listed: Iterable[ListedPatient]) -> list[ListedPatient]:
         """Names, programmes and teams as the registry has them; returns patients that are new."""
         new = []
@@ -110,9 +121,11 @@ class Picture:
         return new
 
     def let_time_pass(self, now_us: int) -> None:
-        """Rows whose bucket changes because nothing came."""
+        """Rows whose bucket or silence changes because nothing came."""
         for key, shown in self._shown.items():
-            if bucket_of(self._states[key], now_us) != shown.bucket:
+            state = self._states[key]
+            said = bucket_of(state, now_us), silence_of(state, self._watch.signs, now_us)
+            if said != (shown.bucket, shown.silence):
                 self._touch((key,))
 
     def members(self, scope: Scope) -> frozenset[int]:
@@ -129,6 +142,7 @@ class Picture:
         """Renders what changed; returns these patients, the new points, and whether points were left out."""
         changed, points, dropped = self._dirty, self._points, self._points_dropped
         self._dirty, self._points, self._points_dropped = set(), [], False
+        self._watch_told, self._watch_news = not self._watch_news, False
         for key in changed:
             self._show(key, now_us)
         return changed, points, dropped
@@ -139,13 +153,14 @@ class Picture:
         """Data of a `vitals` event for one scope; None when it has nothing new."""
         members = self.members(scope)
         keys = members.intersection(changed).intersection(self._shown)
-        if not keys:
+        if not keys and (self._watch_told or scope.patient is not None):
             return None
         own = [point for key, point in points if key in members]
         dropped = dropped or len(own) > POINTS_MAX
         body: dict[str, Any] = {
             "server_time": rfc3339(now_us),
-            "counts": self._counts(members),
+            "counts": self._counts(scope, members),
+            "gateways": self._gateways(scope, now_us),
             "rows": [self._shown[key].data for key in sorted(keys, key=lambda key: self._shown[key].order)],
             "points": [] if dropped else own,
         }
@@ -167,7 +182,8 @@ class Picture:
             {
                 "server_time": rfc3339(now_us),
                 "simulated": self._simulated,
-                "counts": self._counts(members),
+                "counts": self._counts(scope, members),
+                "gateways": self._gateways(scope, now_us),
                 "rows": [each.data for each in shown],
             }
         )
@@ -175,9 +191,9 @@ class Picture:
         self._snapshots[scope] = (self.version, now_us, data)
         return data
 
-    def covers(self, scope: Scope, patient: int) -> bool:
-        """Whether a scope of this organisation holds the patient."""
-        return patient in self.members(scope)
+    def covers(self, scope: Scope, alert: AlertRecord) -> bool:
+        """Whether a scope of this organisation holds the alert; a gateway's is for all staff."""
+        return scope.patient is None if alert.patient_key is None else alert.patient_key in self.members(scope)
 
     def _touch(self, patients: Iterable[int]) -> None:
         self._dirty.update(patients)
@@ -185,12 +201,18 @@ class Picture:
 
     def _show(self, key: int, now_us: int) -> None:
         state = self._states[key]
-        made = row(state, now_us)
+        made = row(state, self._watch.signs, now_us)
+        silence = made["silence"] and made["silence"]["cause"]
         priorities = tuple(alert.priority for alert in state.alerts)
-        self._shown[key] = _Shown(made["order"], Fragment(json_bytes(made)), made["bucket"], priorities)
+        self._shown[key] = _Shown(made["order"], Fragment(json_bytes(made)), made["bucket"], silence, priorities)
 
-    def _counts(self, members: Iterable[int]) -> dict[str, int]:
+    def _gateways(self, scope: Scope, now_us: int) -> list[dict[str, Any]]:
+        return gateways_json(self._watch, now_us) if scope.patient is None else []
+
+    def _counts(self, scope: Scope, members: Iterable[int]) -> dict[str, int]:
         found = {"high": 0, "medium": 0, "low": 0, "technical": 0, "no_data": 0, "patients": 0}
+        for alert in self._watch.gateway_alerts if scope.patient is None else ():
+            found[alert.priority] += 1
         for key in members:
             found["patients"] += 1
             if (shown := self._shown.get(key)) is None:

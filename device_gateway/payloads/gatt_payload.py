@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from device_gateway.decoders.registry import decoder
 from device_gateway.payloads.model import NO_SEQUENCE, Parsed, Sent, unusable
-from device_gateway.payloads.plausible import improbable
 from device_gateway.payloads.times import from_milliseconds, instant
 from device_gateway.timestamps import Face, Instant
 from vitals.errors import DeviceError
+from vitals.plausible import improbable
 from vitals.reading import Flag
 
 _CLOCK_UNSET = int(Flag.CLOCK_UNSET)

@@ -15,10 +15,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from device_gateway.payloads.model import NO_SEQUENCE, Parsed, Sent, Unusable, unusable
-from device_gateway.payloads.plausible import improbable
 from device_gateway.payloads.times import instant
 from vitals import codes, units
 from vitals.errors import DeviceError, UnitMismatch, UnknownMetric, UnknownUnit, Unrepresentable
+from vitals.plausible import improbable
 from vitals.reading import SIGNIFICANT_DIGITS_MAX, Absent, Value, absent, value_of
 
 #: Elements of one array: the upper bound of a group, so that a message never needs two.

@@ -8,9 +8,9 @@ HEART_RATE = "2a37"
 PULSE_OXIMETER_CONTINUOUS = "2a5f"
 
 
-def heart_rate(beats_per_min: int) -> bytes:
-    """Heart Rate Measurement: 8-bit value, sensor contact supported and detected."""
-    return struct.pack("<BB", 0b0000_0110, beats_per_min)
+def heart_rate(beats_per_min: int, *, contact: bool = True) -> bytes:
+    """Heart Rate Measurement: 8-bit value, sensor contact supported (bit 2) and detected (bit 1) or not."""
+    return struct.pack("<BB", 0b0000_0110 if contact else 0b0000_0100, beats_per_min)
 
 
 def oximeter_continuous(spo2_percent: int, pulse_per_min: int) -> bytes:

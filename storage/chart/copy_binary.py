@@ -86,6 +86,8 @@ OBSERVATION = BinaryRows(
 )
 DEVICE_STATUS = BinaryRows(
     {
+        "id": UUID,
+        "patient": INT4,
         "device": INT4,
         "metric": INT2,
         "unit": INT2,

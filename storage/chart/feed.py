@@ -17,7 +17,7 @@ from psycopg import AsyncConnection, Error
 from psycopg import sql as compose
 from psycopg.rows import TupleRow, dict_row
 
-from storage.chart.alerts import AlertRecord, alerts_by_id
+from storage.chart.alerts import AlertRecord, alert_query, alerts_by_id
 from storage.chart.readings import Charted, charted
 from storage.scope import Scope
 from storage.sql import sql
@@ -177,7 +177,7 @@ async def alerts_since(
     if cursor > xmax:
         return None
     values = {**scope.parameters, "cursor": str(cursor), "limit": REPLAYED_MAX + 1}
-    result = await connection.execute(sql("feed_alerts_since"), values)
+    result = await connection.execute(alert_query("feed_alerts_since"), values)
     ids = [row[0] for row in await result.fetchall()]
     if len(ids) > REPLAYED_MAX:
         return None

@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
+from uuid import UUID
 
 import numpy as np
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from storage.chart import reads, writes
+from storage.chart import reads, repair, ticks, writes
 from storage.connection import Connection
 from storage.faults import OutcomeUnknown, database_faults, surely_failed, typed
 from storage.link import Link
@@ -19,7 +20,7 @@ from storage.sql import sql
 from vitals.errors import InternalError, VitalstreamError
 from vitals.events import PatientContext, PatientHistory
 from vitals.ports.alerting import HistoryRequest
-from vitals.ports.chart import DeviceRecord, Effects, Head, IdentityKey, Known
+from vitals.ports.chart import DeviceRecord, Due, Effects, Head, IdentityKey, Known, Move, Stray, Touched
 
 
 class Months:
@@ -97,6 +98,45 @@ class PostgresUnit:
         """Stored stretches of patients' past; every patient asked for must be in `contexts`."""
         async with self._step() as connection:
             return await reads.history(connection, requests, contexts)
+
+    async def patients(self, patients: Collection[str]) -> dict[str, int]:
+        """Keys of these logical ids; unknown ones are left out."""
+        async with self._step() as connection:
+            return await reads.patients(connection, patients)
+
+    async def lock(self, devices: Collection[str], observations: Collection[UUID]) -> None:
+        """Keeps other writers from charting or moving rows of these devices, and of those that made these
+        Observations.
+        """
+        async with self._step() as connection:
+            await repair.lock(connection, devices, observations)
+
+    async def withdraw(self, observations: Collection[UUID]) -> list[Touched]:
+        """Enters in error what is charted under the identities of these Observations; says whose it was."""
+        async with self._step() as connection:
+            return await repair.withdraw(connection, observations)
+
+    async def strays(
+        self, devices: Collection[str], patients: Collection[str], since_us: int, limit: int
+    ) -> list[Stray]:
+        """Rows of these devices that somebody else, or nobody, has by the bindings of now, in order of time."""
+        async with self._step() as connection:
+            return await repair.strays(connection, devices, patients, since_us, limit)
+
+    async def move(self, moves: Sequence[Move]) -> None:
+        """Withdraws Observations and charts them for their new patients; moves device status in place."""
+        async with self._step() as connection:
+            await repair.move(connection, moves)
+
+    async def due(self, shards: Collection[int], now_us: int, limit: int, without: Collection[int] = ()) -> list[Due]:
+        """Patients of these shards whose stored deadline is reached, the longest due first; none of `without`."""
+        async with self._step() as connection:
+            return await ticks.due(connection, shards, now_us, limit, without)
+
+    async def beat(self, now_us: int) -> None:
+        """Says that readings are being processed; a hole since the last time becomes a blind stretch."""
+        async with self._step() as connection:
+            await ticks.beat(connection, now_us)
 
     async def write(self, effects: Effects) -> None:
         """Writes everything and moves the offsets; raises ShardLost before anything is visible."""

@@ -13,15 +13,15 @@ from storage.chart.copy_binary import HISTORY
 from storage.chart.samples import samples_of
 from storage.connection import Connection
 from storage.sql import sql
-from vitals.events import Enrolment, PatientContext, PatientHistory, SpO2Target
+from vitals.events import Deadline, Enrolment, PatientContext, PatientHistory, Period, SpO2Target
 from vitals.ports.alerting import HistoryRequest
 from vitals.ports.chart import Binding, DeviceRecord, Head, IdentityKey, Known
 
 # Ends of a bigint, which the schema's `us_of` gives for the infinities.
 _EVER_US, _FOREVER_US = -(2**63), 2**63 - 1
 
-# First key of our advisory locks on devices: a number that nobody else uses with two keys, the bytes "devi".
-_LOCK_CLASS = int.from_bytes(b"devi", "big")
+#: First key of our advisory locks on devices: a number that nobody else uses with two keys, the bytes "devi".
+LOCK_CLASS = int.from_bytes(b"devi", "big")
 
 
 async def devices(connection: Connection, wanted: Collection[str]) -> dict[str, DeviceRecord]:
@@ -43,6 +43,8 @@ async def contexts(connection: Connection, wanted: Collection[int]) -> dict[int,
         patients = await connection.execute(sql("chart_patients"), values)
         enrolled = await connection.execute(sql("chart_enrolments"), values)
         targets = await connection.execute(sql("chart_spo2_targets"), values)
+        pregnant = await connection.execute(sql("chart_pregnancies"), values)
+        unseen = await connection.execute(sql("chart_blind"))
     enrolments: dict[int, list[Enrolment]] = {}
     for patient, programme, since_us, until_us in await enrolled.fetchall():
         enrolment = Enrolment(programme, _bound(since_us), _bound(until_us))
@@ -50,10 +52,30 @@ async def contexts(connection: Connection, wanted: Collection[int]) -> dict[int,
     ranges: dict[int, list[SpO2Target]] = {}
     for patient, low, high, since_us in await targets.fetchall():
         ranges.setdefault(patient, []).append(SpO2Target(low, high, _bound(since_us)))
+    pregnancies: dict[int, list[Period]] = {}
+    for patient, since_us, until_us in await pregnant.fetchall():
+        pregnancies.setdefault(patient, []).append(Period(_bound(since_us), _bound(until_us)))
+    blind = tuple([(since_us, until_us) for since_us, until_us in await unseen.fetchall()])
     return {
-        key: PatientContext(key, name, tuple(enrolments.get(key, ())), tuple(ranges.get(key, ())))
-        for key, name in await patients.fetchall()
+        key: PatientContext(
+            key,
+            name,
+            tuple(enrolments.get(key, ())),
+            tuple(ranges.get(key, ())),
+            zone,
+            born,
+            tuple(pregnancies.get(key, ())),
+            blind,
+            None if due_us is None else Deadline(due_us, since_us),
+        )
+        for key, name, zone, born, due_us, since_us in await patients.fetchall()
     }
+
+
+async def patients(connection: Connection, wanted: Collection[str]) -> dict[str, int]:
+    """Keys of logical ids."""
+    cursor = await connection.execute(sql("chart_patient_keys"), {"patients": list(wanted)})
+    return dict(await cursor.fetchall())
 
 
 def _bound(us: int) -> int | None:
@@ -86,7 +108,7 @@ async def known(connection: Connection, identities: Collection[IdentityKey]) -> 
     values: dict[str, Any] = dict(zip(("devices", "metrics", "times", "sequences"), columns, strict=True))
     async with connection.pipeline():
         await connection.execute(
-            sql("chart_lock_devices"), {"lock_class": _LOCK_CLASS, "devices": sorted(set(columns[0]))}
+            sql("chart_lock_devices"), {"lock_class": LOCK_CLASS, "devices": sorted(set(columns[0]))}
         )
         # Its own statement: what another writer committed while we waited for the lock must be seen.
         cursor = await connection.execute(sql("chart_known"), values)

@@ -9,7 +9,7 @@ import numpy as np
 from storage.chart.copy_binary import EPOCH_US
 from vitals.events import SAMPLE, Samples
 from vitals.reading import Absent
-from vitals.samples import convert_values
+from vitals.samples import convert_values, mark_contact
 
 
 def samples_of(rows: np.ndarray[Any, np.dtype[np.void]]) -> Samples:
@@ -29,4 +29,5 @@ def samples_of(rows: np.ndarray[Any, np.dtype[np.void]]) -> Samples:
         parts.append(part)
     samples = np.concatenate(parts)
     convert_values(samples)
+    mark_contact(samples)
     return samples

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, class_row, dict_row
@@ -20,12 +21,17 @@ SLICES = POINTS_MAX // 2
 SERIES_MAX = 60
 
 
+#: Entered-in-error points that one series shows, the newest; more is no chart any more.
+WRONG_MAX = 200
+
+
 @dataclass(frozen=True, slots=True)
 class SeriesPoints:
     """One series. `component` 0 for a plain value, 1..3 for the parts of a blood pressure; `unit` as sent (number).
 
     `points`: (measured UTC us, value or None when absent, flags), in order of time. `slice_us`: width of a slice when
-    the series was thinned, else 0.
+    the series was thinned, else 0. `wrong`: entered-in-error points (measured UTC us, value, observation), never among
+    `points`; a series may have nothing else.
     """
 
     metric: int
@@ -34,6 +40,7 @@ class SeriesPoints:
     unit: int
     slice_us: int
     points: list[tuple[int, float | None, int]]
+    wrong: tuple[tuple[int, float, UUID], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +69,15 @@ class _Part:
 async def series(
     connection: AsyncConnection[TupleRow], scope: Scope, patient: int, start: datetime, end: datetime
 ) -> list[SeriesPoints]:
-    """All series of the patient (a key) with measured times in [start, end]; entered-in-error rows are left out."""
-    values = {**scope.parameters, "patient": patient, "start": start, "end": end, "limit": SERIES_MAX}
+    """All series of the patient (a key) with measured times in [start, end], and what in them is entered in error."""
+    values = {
+        **scope.parameters,
+        "patient": patient,
+        "start": start,
+        "end": end,
+        "limit": SERIES_MAX,
+        "wrong_max": WRONG_MAX,
+    }
     async with connection.cursor(row_factory=class_row(_Part)) as cursor:
         await cursor.execute(sql("series_parts"), values)
         parts = await cursor.fetchall()
@@ -74,7 +88,28 @@ async def series(
             found.extend(await _whole(connection, part, named))
         else:
             found.extend([await _thinned(connection, part, named, i, end - start) for i in _components(part)])
-    return [each for each in found if each.points]
+    return await _with_wrong(connection, [each for each in found if each.points], values)
+
+
+async def _with_wrong(
+    connection: AsyncConnection[TupleRow], found: list[SeriesPoints], values: dict[str, Any]
+) -> list[SeriesPoints]:
+    """Puts entered-in-error points beside the series that they were in, or alone where nothing else is left."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(sql("series_wrong"), values)
+        rows = await cursor.fetchall()
+    wrong: dict[tuple[int, int, str, int], list[tuple[int, float, UUID]]] = {}
+    for row in rows:
+        for component in (0,) if row["parts"] == 1 else (1, 2, 3):
+            place = max(component, 1)
+            if not row[f"absent_{place}"]:
+                key = (row["metric"], component, row["device"], row["unit"])
+                wrong.setdefault(key, []).append((row["us"], row[f"value_{place}"], row["id"]))
+    whole = [
+        replace(each, wrong=tuple(wrong.pop((each.metric, each.component, each.device, each.unit), ())))
+        for each in found
+    ]
+    return whole + [SeriesPoints(*key, 0, [], tuple(points)) for key, points in wrong.items()]
 
 
 async def rule_limits(connection: AsyncConnection[TupleRow], scope: Scope, patient: int) -> list[RuleLimit]:

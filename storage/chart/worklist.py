@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, class_row, dict_row
 
 from storage.chart.readings import Charted, charted
+from storage.registry.manual import manual_device_id
 from storage.scope import Scope
 from storage.sql import sql
 from vitals import codes
@@ -123,6 +124,7 @@ async def devices(connection: AsyncConnection[TupleRow], scope: Scope, patient: 
     values = {
         **scope.parameters,
         "patient": patient,
+        "manual": manual_device_id(patient),
         "battery": codes.metric("battery").number,
         "metrics": [metric.number for metric in codes.table().values()],
     }

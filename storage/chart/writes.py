@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from psycopg import sql as compose
 
+from storage.chart import ticks
 from storage.chart.alert_rows import change_columns, upsert_columns
 from storage.chart.copy_binary import DEVICE_STATUS, OBSERVATION, BinaryRows, encode_chart
 from storage.connection import Connection
@@ -46,15 +47,21 @@ async def copy_rows(connection: Connection, table: str, layout: BinaryRows, rows
 
 
 async def write_rest(connection: Connection, effects: Effects, engine_version: str) -> None:
-    """Quarantine, alerts and forwarded records, in one round trip; journal heads are locked last."""
-    if not (effects.quarantined or effects.alerts or effects.forward):
+    """Quarantine, alerts and records for other shards, in one round trip; journal heads are locked last."""
+    if not (effects.quarantined or effects.alerts or effects.forward or effects.commands):
         return
     async with connection.pipeline():
         if effects.quarantined:
             await _quarantine(connection, effects.quarantined)
         if effects.alerts:
             await _alerts(connection, effects.alerts, engine_version)
+        if effects.commands:
+            # All heads at once: a record after the other would lock them in another order than appenders do.
+            shards = {shard for shard, _ in effects.commands} | effects.forward.keys()
+            await connection.execute(sql("journal_lock_heads"), {"shards": list(shards)})
         await append_in(connection, effects.forward)
+        for shard, record in effects.commands:
+            await append_in(connection, {shard: record})
 
 
 async def write(connection: Connection, effects: Effects, engine_version: str) -> None:
@@ -62,6 +69,8 @@ async def write(connection: Connection, effects: Effects, engine_version: str) -
     await move(connection, effects.progress)
     await copy_rows(connection, "observation", OBSERVATION, effects.observations)
     await copy_rows(connection, "device_status", DEVICE_STATUS, effects.device_status)
+    if effects.deadlines:
+        await ticks.store(connection, effects.deadlines)
     await write_rest(connection, effects, engine_version)
 
 

@@ -12,9 +12,12 @@ from datetime import datetime, timedelta
 from psycopg import AsyncConnection, errors
 from psycopg.rows import TupleRow
 
+from storage.chart.quarantine import replay_in, replayable_keys
 from storage.registry.changes import announce
+from storage.registry.manual import MANUAL_PREFIX
 from storage.sql import sql
 from vitals.errors import OperatorError
+from vitals.identity import shard_of
 
 #: A new device's binding starts a little before it is registered: what it measured while it was being set up counts.
 FIRST_BINDING_BACK = timedelta(minutes=5)
@@ -65,11 +68,11 @@ async def add_device(
     """Registers a device or gives a known one a new password; binds it to `patient` from `since` on.
 
     `since` defaults to 5 min before `now` for a device never bound, else to `now`. A known device's open binding ends
-    where the new one starts. Raises OperatorError: `bad-id`, `bad-time`, `no-such-patient`, `binding-overlap` (the
-    start lies inside or before an older binding).
+    where the new one starts. What waits in quarantine for a binding of this device is tried again. Raises
+    OperatorError: `bad-id`, `bad-time`, `no-such-patient`, `binding-overlap` (the start lies inside or before an older
+    binding).
     """
-    if not _ID.fullmatch(device):
-        raise OperatorError("A device's id has 1 to 64 letters, digits, dots or hyphens.", code="bad-id")
+    _check_id(device)
     if since is not None and patient is None:
         raise OperatorError("A start of binding needs a patient: give both or neither.", code="bad-time")
     _check_zoned(since)
@@ -87,8 +90,10 @@ async def add_device(
 async def return_device(connection: AsyncConnection[TupleRow], device: str, at: datetime) -> str:
     """Ends the device's open binding at `at` and returns whose it was (logical id).
 
-    Raises OperatorError: `no-such-device`, `not-bound`, `binding-overlap` (`at` is not after the binding's start).
+    Raises OperatorError: `bad-id`, `no-such-device`, `not-bound`, `binding-overlap` (`at` is not after the binding's
+    start).
     """
+    _check_id(device)
     _check_zoned(at)
     async with connection.transaction():
         cursor = await connection.execute(sql("lock_device"), {"id": device})
@@ -99,7 +104,7 @@ async def return_device(connection: AsyncConnection[TupleRow], device: str, at: 
         if binding is None:
             raise OperatorError(f"Device {device} is not bound to a patient now.", code="not-bound")
         await _end(connection, device, binding, at)
-        await announce(connection, patients=[binding.patient], devices=[device])
+        await announce(connection, patients=[binding.patient], devices=[device], since=at)
     return binding.patient
 
 
@@ -134,7 +139,9 @@ async def _bind(
         await connection.execute(sql("insert_binding"), values)
     except errors.ExclusionViolation:
         raise _overlap(device) from None
-    await announce(connection, patients=concerned, devices=[device])
+    waiting = await replayable_keys(connection, [device])
+    await replay_in(connection, waiting, beside={shard_of(name) for name in (*concerned, device)})
+    await announce(connection, patients=concerned, devices=[device], since=start)
 
 
 async def _open_binding(connection: AsyncConnection[TupleRow], device: int) -> _Open | None:
@@ -154,6 +161,15 @@ def _overlap(device: str) -> OperatorError:
         f"Device {device} is bound to somebody at that time already: bindings can't overlap. Give a later time.",
         code="binding-overlap",
     )
+
+
+def _check_id(device: str) -> None:
+    if not _ID.fullmatch(device):
+        raise OperatorError("A device's id has 1 to 64 letters, digits, dots or hyphens.", code="bad-id")
+    if device.startswith(MANUAL_PREFIX):
+        raise OperatorError(
+            f"Ids that start with {MANUAL_PREFIX} are kept for values entered by hand. Choose another.", code="bad-id"
+        )
 
 
 def _check_zoned(at: datetime | None) -> None:

@@ -1,4 +1,4 @@
-"""Patients: identity, identifiers, zone, and what of them rules must know (enrolments, SpO2 target)."""
+"""Patients: identity, identifiers, zone, and what of them rules must know (enrolments, SpO2 target, pregnancy)."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ class NewPatient:
     identifiers: tuple[tuple[str, str], ...] = ()
     programmes: tuple[str, ...] = ()
     spo2_target: tuple[int, int] | None = None
+    pregnant: bool = False
 
 
 async def add_patient(connection: AsyncConnection[TupleRow], patient: NewPatient, *, author: str) -> int:
@@ -71,6 +72,8 @@ async def add_patient(connection: AsyncConnection[TupleRow], patient: NewPatient
             low, high = patient.spo2_target
             values = {"patient": key, "low": low, "high": high, "author": author}
             await connection.execute(sql("insert_first_spo2_target"), values)
+        if patient.pregnant:
+            await connection.execute(sql("insert_first_pregnancy"), {"patient": key, "author": author})
         await announce(connection, patients=[patient.id])
     return key
 

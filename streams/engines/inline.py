@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 import structlog
 
-from streams.processor import POISONED, Applied, Place, Processor, Rehearsed
+from streams.processor import POISONED, TICKED_MAX, Applied, Place, Processor, Rehearsed
 from vitals import wire
 from vitals.errors import PartnerError
 from vitals.identity import SHARD_COUNT
-from vitals.ports.chart import ShardLost
+from vitals.ports.chart import Due, ShardLost
 from vitals.ports.journal import JournalReader, JournalRecord, Lease, ShardLeases
 
 #: Bytes of records taken into one group: about 30,000 readings, some 0.3 s of work, so that a backlog stays responsive.
@@ -21,6 +22,10 @@ GROUP_BYTES_MAX = 6 * 1024 * 1024
 WAIT_S = 1.0
 #: A third of the lease, so that two renewals may fail before another owner may take over.
 RENEW_EVERY_S = 3.0
+#: Deadlines of silence are minutes and more; looking once a second is one small query.
+TICK_EVERY_S = 1.0
+#: A quarter of the hole that counts as blindness, so that two late ones are no hole.
+BEAT_EVERY_S = 15.0
 #: Back-off after a fault of the database: starts quick (a restart takes 0.1 s), stays bounded.
 BACKOFF_FIRST_S = 0.05
 BACKOFF_MAX_S = 5.0
@@ -45,6 +50,8 @@ class InlineEngine:
         self._now_us = now_us
         self._on_applied = on_applied
         self._held: dict[int, Lease] = {}
+        self._beat_at = self._ticked_at = -math.inf
+        self._unticked: set[int] = set()  # patients whose tick fails every time
         self.ready = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -78,6 +85,7 @@ class InlineEngine:
             if taken:
                 self._processor.drop()
                 self._held.update(taken)
+                self._unticked.clear()
         if self._held:
             self.ready.set()
 
@@ -94,12 +102,49 @@ class InlineEngine:
         self._held.clear()
 
     async def _round(self) -> None:
+        # Before the read: what was received up to this moment and is there has been applied when nothing comes.
+        now_us = self._now_us()
+        await self._beat(now_us)
         after = {shard: lease.next_offset for shard, lease in self._held.items()}
         records = await self._journal.read(after, GROUP_BYTES_MAX) if after else []
         if records:
             await self._commit(records)
-        else:
+        elif not await self._tick(now_us):
             await self._journal.wait(WAIT_S)
+
+    async def _beat(self, now_us: int) -> None:
+        """Says now and then that we see what comes in: a hole in it, also one of our own making, is blindness."""
+        if self._held and asyncio.get_running_loop().time() - self._beat_at >= BEAT_EVERY_S:
+            await self._processor.beat(now_us)
+            self._beat_at = asyncio.get_running_loop().time()
+
+    async def _tick(self, now_us: int) -> bool:
+        """Evaluates silence where it is due, now that the journal is drained; whether there was any."""
+        if not self._held or asyncio.get_running_loop().time() - self._ticked_at < TICK_EVERY_S:
+            return False
+        due = await self._processor.due(self._held, now_us, self._unticked)
+        if due:
+            await self._tick_all(due, now_us)
+        if len(due) < TICKED_MAX:
+            self._ticked_at = asyncio.get_running_loop().time()
+        return bool(due)
+
+    async def _tick_all(self, due: Sequence[Due], now_us: int) -> None:
+        """Ticks patients, by halves around one whose tick fails."""
+        try:
+            applied = await self._processor.tick(due, self._held, now_us)
+        except (PartnerError, ShardLost):
+            raise
+        except Exception as error:  # noqa: BLE001 - a top loop: one patient's silence must not hide the others'
+            self._processor.drop()
+            if len(due) > 1:
+                await self._tick_all(due[: len(due) // 2], now_us)
+                await self._tick_all(due[len(due) // 2 :], now_us)
+            else:
+                self._unticked.add(due[0].patient_key)
+                _log.error("tick-failed", shard=due[0].shard, error=type(error).__name__)
+        else:
+            self._on_applied(applied)
 
     async def _commit(self, records: Sequence[JournalRecord], poisoned: frozenset[Place] = frozenset()) -> None:
         """Commits records, splitting by shard and record around what can't be processed."""
@@ -122,6 +167,8 @@ class InlineEngine:
         else:
             for record in mine:
                 self._held[record.shard] = Lease(epochs[record.shard], record.offset + 1)
+            for shard, offset in applied.refused:
+                _log.error("command-refused", shard=shard, offset=offset)
             self._on_applied(applied)
 
     async def _split(self, records: list[JournalRecord], poisoned: frozenset[Place], error: Exception) -> None:
@@ -145,7 +192,8 @@ class InlineEngine:
 
     async def _culprits(self, record: JournalRecord) -> frozenset[Place]:
         """The rows that make a record fail, found by rehearsing halves of it; all rows when it is none alone."""
-        rows = [(record.shard, record.offset, row) for row in range(wire.count_of(record.payload))]
+        # A command has no rows and is one itself.
+        rows = [(record.shard, record.offset, row) for row in range(max(1, wire.count_of(record.payload)))]
 
         async def fails(part: Sequence[Place]) -> bool:
             epochs = {record.shard: self._held[record.shard].epoch}

@@ -110,6 +110,65 @@ def test_help(page: Page) -> None:
     assert violations(page) == []
 
 
+def open_dialog(page: Page, name: str) -> None:
+    """One of the patient page's dialogs, with something to complain about in it."""
+    page.goto("/patients/ada")
+    expect(page.get_by_test_id("readings")).to_be_visible()
+    if name == "entry":
+        page.get_by_role("button", name="Add reading").click()
+        form = page.get_by_test_id("entry-dialog")
+        if form.get_by_role("button", name="NEWS2 round").get_attribute("aria-pressed") == "false":
+            form.get_by_role("button", name="NEWS2 round").click()
+        form.get_by_role("textbox", name="SpO2").fill("9x")
+        form.get_by_role("textbox", name="Temperature").fill("386")
+        form.get_by_text("On oxygen").click()
+        form.get_by_text("Voice").click()
+        form.get_by_text("Earlier").click()
+        expect(form.get_by_text("Check: 386")).to_be_visible()
+    else:
+        opener = "Mark as wrong: " if name == "wrong" else "Acknowledge and close: "
+        page.get_by_role("button", name=opener).first.click()
+        page.get_by_test_id(f"{name}-dialog").get_by_role("radio", name="Artefact").check()
+    expect(page.get_by_test_id(f"{name}-dialog")).to_be_visible()
+
+
+DIALOGS = ("entry", "close", "wrong")
+
+
+@pytest.mark.parametrize("name", DIALOGS)
+def test_dialogs(page: Page, alert: str, name: str) -> None:
+    open_dialog(page, name)
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_silence(page: Page) -> None:
+    """A gateway with its alert, one without, and the pipeline itself."""
+
+    def silenced(route: Route) -> None:
+        worklist = route.fetch().json()
+        [ada] = [row["alert"] for row in worklist["rows"] if row["patient"] == "ada"]
+        alert = ada | {"id": "g-1", "patient": None, "patient_name": None, "gateway": "gw-1", "priority": "technical"}
+        since = worklist["server_time"]
+        rows = [row | {"silence": {"since": since, "cause": "pipeline"}} for row in worklist["rows"]]
+        gateways = [
+            {"gateway": "gw-1", "seen_at": since, "alert": alert},
+            {"gateway": "gw-2", "seen_at": since, "alert": None},
+        ]
+        route.fulfill(json=worklist | {"gateways": gateways, "rows": rows})
+
+    page.route("**/api/worklist", silenced)
+    page.route("**/api/live", lambda route: route.abort())
+    page.goto("/")
+    expect(page.get_by_test_id("gateway-gw-1")).to_contain_text("Gateway gw-1 is silent since")
+    expect(page.get_by_test_id("gateway-gw-2").get_by_role("button")).to_have_count(0)
+    expect(page.get_by_test_id("silent-pipeline")).to_be_visible()
+    expect(page.get_by_test_id("row-eve")).to_contain_text("(vitalstream itself)")
+    assert violations(page) == []
+    page.unroute_all()
+
+
 def test_not_found(page: Page) -> None:
     page.goto("/patients/nobody")
     expect(page.get_by_test_id("not-found")).to_be_visible()
@@ -157,6 +216,11 @@ def test_phone(browser: Browser, site: Installation, nurse: Account, alert: str)
             assert violations(page) == []
             width = page.evaluate("() => document.documentElement.scrollWidth")
             assert width <= PHONE[0], f"{path} scrolls sideways"
+        for name in DIALOGS:
+            open_dialog(page, name)
+            assert violations(page) == []
+            form = page.get_by_test_id(f"{name}-dialog")
+            assert form.evaluate("form => form.scrollWidth <= form.clientWidth"), f"{name} is cut off"
 
 
 def test_no_patients(browser: Browser, site: Installation, nurse: Account) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from datetime import date
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -26,7 +27,7 @@ from tests.charting import (
     register,
 )
 from vitals.errors import InternalError
-from vitals.events import Enrolment, PatientContext, SpO2Target
+from vitals.events import Enrolment, PatientContext, Period, SpO2Target
 from vitals.ports.alerting import HistoryRequest
 from vitals.ports.chart import Binding, DeviceRecord, Effects, Head, Known, Poisoned, Quarantined, ShardLost
 
@@ -174,7 +175,7 @@ async def test_devices_come_with_all_their_bindings(world: World) -> None:
     assert "stranger" not in devices
 
 
-async def test_contexts_hold_enrolments_and_targets(world: World) -> None:
+async def test_contexts_hold_what_rules_must_know(world: World) -> None:
     anna = world.keys.patient
     with psycopg.connect(world.dsn, autocommit=True) as connection:
         connection.execute("INSERT INTO enrolment (patient, programme, author) VALUES (%s, 'copd', 'test')", [anna])
@@ -184,12 +185,24 @@ async def test_contexts_hold_enrolments_and_targets(world: World) -> None:
             [anna, NOON_US, NOON_US + 5],
         )
         connection.execute("INSERT INTO spo2_target (patient, low, high, author) VALUES (%s, 88, 92, 'test')", [anna])
+        connection.execute("UPDATE patient SET zone = 'Europe/Berlin', born = '1950-03-01'")
+        connection.execute(
+            "INSERT INTO pregnancy (patient, since, until, author) VALUES (%s, '-infinity', instant_of(%s), 'test')",
+            [anna, NOON_US],
+        )
     async with world.chart.transaction() as unit:
         contexts = await unit.contexts([anna, 999])
     expected = PatientContext(
-        anna, "anna", (Enrolment("copd"), Enrolment("diabetes", NOON_US, NOON_US + 5)), (SpO2Target(88, 92),)
+        anna,
+        "anna",
+        (Enrolment("copd"), Enrolment("diabetes", NOON_US, NOON_US + 5)),
+        (SpO2Target(88, 92),),
+        "Europe/Berlin",
+        date(1950, 3, 1),
+        (Period(None, NOON_US),),
     )
     assert contexts == {anna: expected}
+    assert contexts[anna].deadline is None
 
 
 async def test_gateways_get_one_key_each(world: World) -> None:

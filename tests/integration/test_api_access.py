@@ -50,6 +50,7 @@ def address(template: str) -> str:
     return (
         template.replace("{patient}", "p-001")
         .replace("{alert}", alert)
+        .replace("{observation}", alert)
         .replace("{id}", alert)
         .replace("{path:path}", "api/unknown")
     )
@@ -65,7 +66,7 @@ async def test_every_route_is_denied_without_sign_in(site: Site) -> None:
         for headers in ({}, {"Authorization": "Bearer WRONG"}, {"Cookie": "vs_session=WRONG"}):
             response = await site.client.request(method, path, headers=headers)
             assert response.status_code == 401, (method, template)
-    assert seen >= 18
+    assert seen >= 22
 
 
 async def test_every_route_is_denied_to_roles_that_the_table_does_not_name(site: Site) -> None:
@@ -90,6 +91,11 @@ async def test_every_route_is_denied_to_roles_that_the_table_does_not_name(site:
         ("patient", "/api/openapi.json"),
         ("patient", "/api/alerts/{alert}/acknowledge"),
         ("administrator", "/api/alerts/{alert}/acknowledge"),
+        ("patient", "/api/alerts/{alert}/close"),
+        ("administrator", "/api/alerts/{alert}/close"),
+        ("patient", "/api/observations/{observation}/wrong"),
+        ("administrator", "/api/observations/{observation}/wrong"),
+        ("administrator", "/api/patients/{patient}/readings"),
     }
 
 

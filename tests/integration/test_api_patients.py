@@ -67,6 +67,7 @@ async def test_a_row_says_who_and_how(site: Site) -> None:
         "bucket": "rest",
         "order": [3, 0, 0, "ada novak", "p-001"],
         "why": "",
+        "silence": None,
         "alert": None,
         "alert_count": 0,
         "last_measured_at": at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z",
@@ -196,6 +197,7 @@ async def test_an_alert_in_full(site: Site) -> None:
         "id": str(made),
         "patient": "p-001",
         "patient_name": "Ada",
+        "gateway": None,
         "rule": "spo2-copd",
         "version": 1,
         "priority": "high",
@@ -206,6 +208,7 @@ async def test_an_alert_in_full(site: Site) -> None:
         "cleared_at": None,
         "acknowledged_by": None,
         "acknowledged_at": None,
+        "outcome": None,
         "late": False,
         "readings": [reading],
         "limits": {

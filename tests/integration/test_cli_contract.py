@@ -59,6 +59,7 @@ def test_a_patient_is_added_once(site: Installation) -> None:
     words += ["--identifier", "urn:example:mrn|1234", "--identifier", "urn:example:study|x|7"]
     assert answer(site, *words) == {"patient": "ada"}
     assert "registered already" in refused(site, "patient", "add", "ada")
+    assert answer(site, "patient", "add", "eva", "--pregnant") == {"patient": "eva"}
     if site.process is not None:
         found = httpx.get(f"{site.url}/fhir/Patient/ada", headers=site.token())
         assert found.status_code == 200, "what serves knows at once"

@@ -118,6 +118,10 @@ async def test_an_identity_that_moved_is_stored_once_and_one_charted_twice_is_fo
         assert (await ledger(connection)).stored == 2
         assert await identities_charted_twice(connection) == [(1, 1, NOON_US * 1000, 0)]
         await connection.execute("UPDATE observation SET status = 2 WHERE patient = 1")
+        await connection.execute(
+            "INSERT INTO observation_move (old, new) "
+            "SELECT a.id, b.id FROM observation a, observation b WHERE a.patient = 1 AND b.patient = 2"
+        )
         assert (await ledger(connection)).stored == 1
         assert await identities_charted_twice(connection) == []
         await connection.execute("UPDATE observation SET status = 2")

@@ -13,9 +13,12 @@ import pytest
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, dict_row
 
-from storage.connection import connect
+from storage.connection import Pool, connect
 from storage.registry import accounts, devices, patients, sessions
+from storage.registry.directory import PostgresDeviceDirectory
+from storage.registry.manual import ensure_manual_device, manual_device_id
 from storage.registry.patients import NewPatient
+from tests.charting import record
 from vitals import wire
 from vitals.errors import OperatorError
 from vitals.identity import shard_of
@@ -41,6 +44,12 @@ async def fetch(connection: Connection, statement: str) -> list[dict[str, Any]]:
 async def commands(connection: Connection) -> list[tuple[int, dict[str, Any]]]:
     rows = await fetch(connection, "SELECT shard, payload FROM journal_record ORDER BY appended_at, shard")
     return [(row["shard"], wire.decode(row["payload"]).command) for row in rows]
+
+
+def changed(patients: list[str], since: datetime) -> dict[str, Any]:
+    """What the processor is told of a change of d-1's bindings."""
+    since_us = int(since.timestamp()) * 1_000_000
+    return {"command": "registry-changed", "patients": patients, "devices": ["d-1"], "since_us": since_us}
 
 
 async def bindings(connection: Connection) -> list[tuple[str, datetime | None, datetime | None]]:
@@ -92,6 +101,13 @@ async def test_a_patient_with_everything(connection: Connection) -> None:
     assert await commands(connection) == [(shard_of("p-001"), told)]
 
 
+async def test_a_pregnancy_is_kept_only_where_it_was_said(connection: Connection) -> None:
+    key = await patients.add_patient(connection, NewPatient("p-001", pregnant=True), author="dr")
+    await add_patients(connection, "p-002")
+    held = await fetch(connection, "SELECT patient, since = '-infinity' AS always, \"until\", author FROM pregnancy")
+    assert held == [{"patient": key, "always": True, "until": None, "author": "dr"}]
+
+
 async def test_a_known_patient_is_refused_and_unchanged(connection: Connection) -> None:
     await add_patients(connection, "p-001")
     assert await refused(patients.add_patient(connection, NewPatient("p-001", "X"), author="t")) == "patient-exists"
@@ -138,7 +154,7 @@ async def test_a_new_device_is_bound_from_five_minutes_ago(connection: Connectio
     assert stored == [{"password_sha256": hashlib.sha256(made.password.encode()).digest()}]
     assert await bindings(connection) == [("p-001", NOW - timedelta(minutes=5), None)]
     assert [row["proven"] for row in await fetch(connection, "SELECT proven FROM binding")] == [True]
-    told = {"command": "registry-changed", "patients": ["p-001"], "devices": ["d-1"]}
+    told = changed(["p-001"], NOW - timedelta(minutes=5))
     last = (await commands(connection))[1:]
     assert sorted(last, key=lambda pair: pair[0]) == sorted(
         [(shard, told) for shard in {shard_of("p-001"), shard_of("d-1")}], key=lambda pair: pair[0]
@@ -151,7 +167,7 @@ async def test_a_known_device_moves_to_another_patient(connection: Connection) -
     second = await devices.add_device(connection, "d-1", "p-002", None, NOW)
     assert await bindings(connection) == [("p-001", NOW - 2 * HOUR, NOW), ("p-002", NOW, None)]
     assert first.password != second.password
-    told = {"command": "registry-changed", "patients": ["p-001", "p-002"], "devices": ["d-1"]}
+    told = changed(["p-001", "p-002"], NOW)
     shards = {shard for shard, body in await commands(connection) if body == told}
     assert shards == {shard_of("p-001"), shard_of("p-002"), shard_of("d-1")}
 
@@ -188,12 +204,35 @@ async def test_a_start_inside_or_before_an_older_binding_is_refused(connection: 
     assert made.password
 
 
+async def test_a_binding_sends_what_waited_for_it_through_the_processor_again(connection: Connection) -> None:
+    await add_patients(connection, "p-001")
+    await devices.add_device(connection, "d-2", None, None, NOW)
+    waiting = [("d-1", "unknown-device"), ("d-1", "no-binding"), ("d-1", "conflict"), ("d-2", "no-binding")]
+    for place, (device, reason) in enumerate(waiting):
+        await connection.execute(
+            "INSERT INTO quarantine (device, reason, message, received_at, raw, record, shard, journal_offset,"
+            " journal_row) VALUES (%s, %s, '', %s, '', %s, 0, %s, 0)",
+            [device, reason, NOW, record(1, device=device, first=place), place],
+        )
+    await devices.add_device(connection, "d-1", "p-001", None, NOW)
+    states = await fetch(connection, "SELECT state FROM quarantine ORDER BY key")
+    assert [row["state"] for row in states] == ["replayed", "replayed", "open", "open"]
+    appended = await fetch(connection, "SELECT shard, readings FROM journal_record WHERE readings > 0")
+    assert {row["shard"] for row in appended} == {shard_of("d-1")}
+    assert sum(row["readings"] for row in appended) == 2
+    await devices.add_device(connection, "d-1", None, None, NOW)
+    states = await fetch(connection, "SELECT state FROM quarantine ORDER BY key")
+    assert [row["state"] for row in states] == ["replayed", "replayed", "open", "open"], "a new password is no binding"
+
+
 async def test_returning_a_device(connection: Connection) -> None:
     await add_patients(connection, "p-001")
     await devices.add_device(connection, "d-1", "p-001", NOW - HOUR, NOW)
     assert await refused(devices.return_device(connection, "d-1", NOW - HOUR)) == "binding-overlap"
     assert await devices.return_device(connection, "d-1", NOW) == "p-001"
     assert await bindings(connection) == [("p-001", NOW - HOUR, NOW)]
+    told = await commands(connection)
+    assert {shard for shard, body in told if body == changed(["p-001"], NOW)} == {shard_of("p-001"), shard_of("d-1")}
     assert await refused(devices.return_device(connection, "d-1", NOW)) == "not-bound"
     assert await refused(devices.return_device(connection, "d-2", NOW)) == "no-such-device"
 
@@ -201,6 +240,8 @@ async def test_returning_a_device(connection: Connection) -> None:
 async def test_what_else_a_device_is_refused_for(connection: Connection) -> None:
     naive = datetime(2026, 11, 22)  # noqa: DTZ001 - what is being refused
     assert await refused(devices.add_device(connection, "d 1", None, None, NOW)) == "bad-id"
+    assert await refused(devices.add_device(connection, "manual-1", None, None, NOW)) == "bad-id"
+    assert await refused(devices.return_device(connection, "manual-1", NOW)) == "bad-id"
     assert await refused(devices.add_device(connection, "d-1", "p-404", None, NOW)) == "no-such-patient"
     assert await refused(devices.add_device(connection, "d-1", None, NOW, NOW)) == "bad-time"
     assert await refused(devices.add_device(connection, "d-1", "p-1", naive, NOW)) == "bad-time"
@@ -274,3 +315,26 @@ async def test_the_database_itself_refuses_overlapping_bindings(connection: Conn
         await connection.execute(
             "INSERT INTO binding (device, patient, period, author) SELECT device, patient, period, 'x' FROM binding"
         )
+
+
+async def test_the_device_of_values_entered_by_hand(connection: Connection, database_dsn: str) -> None:
+    key = await patients.add_patient(connection, NewPatient("p-001"), author="t")
+    async with await connect(database_dsn, application_name="tests") as other:
+
+        async def make(on: Connection) -> str:
+            async with on.transaction():
+                return await ensure_manual_device(on, key, author="nurse")
+
+        made = set(await asyncio.gather(make(connection), make(other)))
+    assert made == {manual_device_id(key)}
+    held = await fetch(
+        connection,
+        "SELECT b.patient, lower(period) = '-infinity' AS always, upper_inf(period) AS open, b.author,"
+        " d.revoked_at IS NOT NULL AS revoked FROM binding b JOIN device d ON d.key = b.device",
+    )
+    assert held == [{"patient": key, "always": True, "open": True, "author": "nurse", "revoked": True}]
+    async with Pool(database_dsn, application_name="tests") as pool:
+        directory = PostgresDeviceDirectory(pool)
+        for password in ("", "x", "\0" * 32):
+            assert await directory.authenticate(manual_device_id(key), password) is None
+        assert await directory.account(manual_device_id(key)) is None

@@ -61,7 +61,7 @@ function makeAlert(trouble, patient, now) {
   const name = technical ? 'battery' : trouble.metric === 'blood_pressure' ? 'blood_pressure.systolic' : trouble.metric
   const reading = (n, ago) => ({ observation: uuid(n), metric: name, value, unit: technical ? '%' : unit, measured_at: iso(opened - ago) })
   return {
-    id: `a-${trouble.rule}-${patient.id}`, patient: patient.id, patient_name: patient.name, rule: trouble.rule, version: 3, priority: trouble.priority,
+    id: `a-${trouble.rule}-${patient.id}`, patient: patient.id, gateway: null, outcome: null, patient_name: patient.name, rule: trouble.rule, version: 3, priority: trouble.priority,
     condition: 'active', opened_at: iso(opened), cleared_at: null, late: false,
     acknowledged_by: trouble.by ?? null, acknowledged_at: trouble.by ? iso(opened + minute) : null,
     title: trouble.title,
@@ -82,7 +82,7 @@ function makePatient([name, born, sex, programme, zone], index, now) {
     id, name, born: `${String(born)}-0${String(1 + (index % 9))}-14`, age_years: 2026 - born, sex, zone, values,
     programmes: ['general', 'technical', programme], identifier: { system: 'urn:example:mrn', value: `MRN ${String(402_118 + index * 731)}` },
     measured: Object.fromEntries(metrics.map((m) => [m.metric, now - random() * Math.min(m.every_ms, m.age_limit_s * 1100)])),
-    silent: index === 16, alerts: [], flags: index === 5 ? { resp_rate: ['improbable'] } : {}, absent: index === 18 ? 'heart_rate' : null,
+    silent: null, alerts: [], flags: index === 5 ? { resp_rate: ['improbable'] } : {}, absent: index === 18 ? 'heart_rate' : null,
   }
 }
 
@@ -98,9 +98,48 @@ export function makeWorld(now, count) {
     patient.trouble = trouble
     patient.alerts.push(makeAlert(trouble, patient, now))
   }
-  const silent = patients[16]
-  if (silent) for (const metric of Object.keys(silent.measured)) silent.measured[metric] = now - 27 * hour
-  return { patients }
+  for (const [i, cause, hours] of silences) {
+    const silent = patients[i]
+    if (silent === undefined) continue
+    silent.silent = cause
+    for (const metric of Object.keys(silent.measured)) silent.measured[metric] = now - hours * hour
+  }
+  if (patients[4]) patients[4].alerts.push(makeNews2(patients[4], now))
+  if (patients[15]) patients[15].alerts.push(makeClosed(patients[15], now))
+  return { patients, gateways: count > 17 ? makeGateways(now) : [] }
+}
+
+const silences = [[16, 'patient', 27], [17, 'gateway', 3], [18, 'gateway', 3.2], [19, 'device', 9]]
+
+/** One silent for long, with its one alert; one that has just fallen silent. */
+function makeGateways(now) {
+  const opened = now - 3 * hour
+  const alert = {
+    ...makeAlert(troubles[5], { id: 'none', name: null }, now), id: 'a-gateway-silent', patient: null, patient_name: null, gateway: 'gw-lisbon-2', rule: 'gateway-silent',
+    title: 'Gateway is silent', explanation: 'Nothing was heard of this gateway for more than 2 min.\nWhat its devices measure meanwhile comes when it is back.',
+    opened_at: iso(opened), readings: [], limits: { metric: null, raise: 'silent for 2 min', clear: 'heard again', for: null, unit: null, source: null }, updates: [{ at: iso(opened), change: 'opened', because: null }],
+  }
+  return [{ gateway: 'gw-lisbon-2', seen_at: iso(opened - 2 * minute), alert }, { gateway: 'gw-athens-1', seen_at: iso(now - 1.3 * minute), alert: null }]
+}
+
+/** A score lists its inputs. */
+function makeNews2(patient, now) {
+  const at = now - 12 * minute
+  const inputs = [['resp_rate', '23', '/min'], ['spo2', '93', '%'], ['oxygen_in_use', '1', '1'], ['blood_pressure.systolic', '104', 'mm[Hg]'], ['heart_rate', '112', '/min'], ['consciousness', '0', '1'], ['body_temp', '38.4', 'Cel']]
+  const readings = inputs.map(([metric, value, unit], i) => ({ observation: uuid(60 + i), metric, value, unit, measured_at: iso(at - i * minute) }))
+  return {
+    ...makeAlert({ ...troubles[0], rule: 'news2-7' }, patient, now), title: 'NEWS2 of 7 or more', opened_at: iso(at), readings,
+    explanation: 'NEWS2 is 10: respiratory rate 2, SpO2 2, oxygen 2, systolic blood pressure 1, heart rate 2, consciousness 0, temperature 1.\nEmergency response: urgent assessment by a team with critical care skills.',
+    limits: { metric: 'news2', raise: 'at or above 7', clear: 'below 7', for: null, unit: '1', source: 'RCP NEWS2 (2017)' }, updates: [{ at: iso(at), change: 'opened', because: readings[0] }],
+  }
+}
+
+function makeClosed(patient, now) {
+  const at = now - 5 * hour
+  return {
+    ...makeAlert(troubles[1], patient, now), priority: 'medium', opened_at: iso(at), condition: 'cleared', cleared_at: iso(at + 9 * minute), acknowledged_by: 'nurse.patel', acknowledged_at: iso(at + 4 * minute),
+    outcome: { outcome: 'artefact', note: 'Was climbing stairs; 84 at rest.', by: 'dr.keller', at: iso(at + 15 * minute) },
+  }
 }
 
 /** A new high alert, some time after the start. */
@@ -137,14 +176,14 @@ const rank = { high: 0, medium: 1, low: 2, technical: 3 }
 export function toRow(patient, now) {
   const open = patient.alerts.filter((a) => a.condition === 'active' || a.acknowledged_by === null)
   const [alert = null] = [...open].sort((a, b) => Number(a.acknowledged_by !== null) - Number(b.acknowledged_by !== null) || rank[a.priority] - rank[b.priority])
-  const bucket = alert === null ? (patient.silent ? 'no_data' : 'rest') : alert.acknowledged_by === null ? 'unacknowledged' : 'active'
+  const bucket = alert === null ? (patient.silent === null ? 'rest' : 'no_data') : alert.acknowledged_by === null ? 'unacknowledged' : 'active'
   const place = ['unacknowledged', 'active', 'no_data', 'rest'].indexOf(bucket)
   const newest = Math.max(...Object.values(patient.measured))
   return {
     patient: patient.id, name: patient.name, age_years: patient.age_years, sex: patient.sex, identifier: patient.identifier, zone: patient.zone,
     programmes: patient.programmes, bucket, order: [place, alert ? rank[alert.priority] : 0, alert ? Date.parse(alert.opened_at) : 0, patient.name, patient.id],
-    why: alert ? `${alert.title}: ${alert.limits.raise}${alert.limits.for ? ` for ${alert.limits.for}` : ''}` : patient.silent ? 'Nothing received for 27 h, expected every 2 min' : 'No open alerts',
-    alert, alert_count: open.length, last_measured_at: iso(newest), last_received_at: iso(newest + 900), vitals: tiles(patient, now),
+    why: alert ? `${alert.title}: ${alert.limits.raise}${alert.limits.for ? ` for ${alert.limits.for}` : ''}` : patient.silent === null ? '' : `No data for ${Math.round((now - newest) / hour)} h (${patient.silent})`,
+    silence: patient.silent === null ? null : { since: iso(newest), cause: patient.silent }, alert, alert_count: open.length, last_measured_at: iso(newest), last_received_at: iso(newest + 900), vitals: tiles(patient, now),
   }
 }
 
@@ -152,7 +191,7 @@ export function toRow(patient, now) {
 export function series(patient, hours, now) {
   const made = []
   for (const m of metrics) {
-    if (patient.silent && hours < 48) continue
+    if (patient.silent === 'patient' && hours < 48) continue
     const step = Math.max(m.every_ms, (hours * hour) / 900)
     const end = patient.measured[m.metric]
     const t = []

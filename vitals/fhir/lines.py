@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from vitals import codes, units
-from vitals.codes import CONSCIOUSNESS, PRESSURE_PARTS, Metric
-from vitals.errors import (
-    DecodeError,
-    DeviceError,
-    NaiveTime,
-    UnitMismatch,
-    UnknownMetric,
-    UnknownUnit,
-    Unrepresentable,
-)
+from vitals import codes
+from vitals.codes import Metric
+from vitals.errors import DecodeError, DeviceError, UnknownMetric
 from vitals.fhir.codings import charted
 from vitals.fhir.observation import ObservationRow, render_unstored
 from vitals.identity import identity, observation_id
-from vitals.reading import NONE, Absent, Value, absent, value_of
-from vitals.units import Unit
+from vitals.json_reading import decoded, time_of, unit_of, values_of
+from vitals.reading import NONE, Absent
 
 #: Who stands in the Personal Health Device form's gateway extension when the caller names nobody.
 GATEWAY_DEFAULT: Final = "vitalstream"
@@ -34,12 +24,7 @@ GATEWAY_DEFAULT: Final = "vitalstream"
 LINE_BYTES_MAX: Final = 64 * 1024
 
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d{0,9})?([Zz]|[+-]\d\d:[0-5]\d)?", re.ASCII)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SEQUENCE_MAX = 2**63 - 1  # the chart's bigint
-# 2262-04-11, where nanoseconds since 1970 end; the chart holds them in a bigint.
-_EPOCH_MS_MAX = 2**63 // 1_000_000
-_OFFSET_MIN_MAX = 14 * 60  # UTC+14, the easternmost zone and FHIR's limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +58,10 @@ def reading_row(line: bytes) -> ObservationRow:
     body = _object(line)
     patient, device = _id(body, "patient"), _id(body, "device")
     metric = _metric(body.get("metric"))
-    unit = _unit(metric, body.get("unit"))
-    time_ns, offset_min = _at(body.get("at"))
+    unit = unit_of(metric, body.get("unit"))
+    time_ns, offset_min = time_of(body.get("at"))
     named = identity(device, metric.key, time_ns, _sequence(body.get("seq")))
-    triples = [(v.number, v.decimals, int(v.absent)) for v in _values(metric, body.get("value"))]
+    triples = [(v.number, v.decimals, int(v.absent)) for v in values_of(metric, body.get("value"))]
     unused = (0.0, 0, int(Absent.UNKNOWN))
     first, second, third = (*triples, unused, unused)[:3]
     return ObservationRow(
@@ -85,17 +70,10 @@ def reading_row(line: bytes) -> ObservationRow:
     )  # fmt: skip
 
 
-def _refuse_constant(_: str) -> Any:
-    raise Unrepresentable("NaN and Infinity are no JSON numbers; send null for a value that is lost")
-
-
 def _object(line: bytes) -> dict[str, Any]:
     if len(line) > LINE_BYTES_MAX:
         raise DecodeError(f"the line has {len(line)} bytes; a reading has at most {LINE_BYTES_MAX}")
-    try:
-        body = json.loads(line, parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse_constant)
-    except (ValueError, ArithmeticError, RecursionError):
-        raise DecodeError("the line is no JSON; send one object a line", code="malformed-json") from None
+    body = decoded(line)
     if not isinstance(body, dict):
         raise DecodeError("the line is no JSON object; send one object a line")
     return body
@@ -117,79 +95,9 @@ def _metric(key: Any) -> Metric:
     return metric
 
 
-def _unit(metric: Metric, sent: Any) -> Unit:
-    # A metric without dimension (consciousness, oxygen in use) needs no unit.
-    if not isinstance(sent, str) and (sent is not None or metric.units != ("1",)):
-        raise UnknownUnit(f"{metric.key} has no unit; send one of {', '.join(metric.units)}")
-    unit = units.unit(sent or "1")
-    if unit.code not in metric.units:
-        raise UnitMismatch(f"{metric.key} can't be measured in {unit.code}; send one of {', '.join(metric.units)}")
-    return unit
-
-
 def _sequence(value: Any) -> int:
     if value is None:
         return NONE
     if not isinstance(value, Decimal) or value != value.to_integral_value() or not 0 <= value <= _SEQUENCE_MAX:
         raise DeviceError("seq must be a whole number from 0 on", code="bad-sequence")
     return int(value)
-
-
-def _at(value: Any) -> tuple[int, int]:
-    """UTC nanoseconds and local offset in minutes."""
-    if isinstance(value, Decimal):
-        if not 0 <= value <= _EPOCH_MS_MAX:
-            raise _bad_time("at as a number must be milliseconds since 1970")
-        return int(value * 1_000_000), 0
-    match = _TIME.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise _bad_time("at must be a time such as 2026-11-22T11:42:00+01:00, or milliseconds since 1970")
-    day, clock, fraction, zone = match.groups()
-    if zone is None:
-        raise NaiveTime("at has no zone; add Z or an offset such as +01:00")
-    try:
-        local = datetime.fromisoformat(f"{day}T{clock}+00:00")
-    except ValueError:
-        raise _bad_time("at names a day or an hour that does not exist") from None
-    offset_min = 0 if zone in "Zz" else int(zone[:3]) * 60 + int(zone[0] + zone[4:])
-    if abs(offset_min) > _OFFSET_MIN_MAX:
-        raise _bad_time("at has an offset beyond 14 hours")
-    seconds = (local - _EPOCH) // timedelta(seconds=1) - offset_min * 60
-    if abs(seconds) > _EPOCH_MS_MAX // 1000:
-        raise _bad_time("at lies outside the years 1678 to 2262")
-    return seconds * 1_000_000_000 + int((fraction or "").ljust(9, "0")), offset_min
-
-
-def _bad_time(message: str) -> DeviceError:
-    return DeviceError(message, code="bad-time")
-
-
-def _values(metric: Metric, value: Any) -> tuple[Value, ...]:
-    if metric.shape == "blood_pressure":
-        if not isinstance(value, dict) or not {"systolic", "diastolic"} <= value.keys():
-            raise _bad_value("an object with systolic, diastolic and perhaps mean")
-        return tuple(_number(value.get(part)) for part in PRESSURE_PARTS)
-    if value is None:
-        return (absent(Absent.UNKNOWN),)
-    if metric.shape == "boolean":
-        if not isinstance(value, bool):
-            raise _bad_value("true or false")
-        return (Value(float(value)),)
-    if metric.shape == "coded":
-        if not isinstance(value, str) or len(value) != 1 or value not in CONSCIOUSNESS:
-            raise _bad_value(f"one letter of {', '.join(CONSCIOUSNESS)}")
-        return (Value(float(CONSCIOUSNESS.index(value))),)
-    return (_number(value),)
-
-
-def _number(value: Any) -> Value:
-    """One number as sent; null is a value that the device lost."""
-    if value is None:
-        return absent(Absent.UNKNOWN)
-    if not isinstance(value, Decimal):
-        raise _bad_value("a number, sent without quotes")
-    return value_of(value)
-
-
-def _bad_value(wanted: str) -> DeviceError:
-    return DeviceError(f"the value must be {wanted}", code="bad-value")

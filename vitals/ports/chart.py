@@ -9,15 +9,20 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
 
 import numpy as np
 
 from vitals.errors import InternalError
-from vitals.events import AlertChange, PatientContext, PatientHistory
+from vitals.events import AlertChange, Deadline, PatientContext, PatientHistory
 from vitals.ports.alerting import HistoryRequest
 
 Columns = np.ndarray[Any, np.dtype[np.void]]
+
+#: The pipeline was blind when nobody said for so long that readings are being processed: four times as long as between
+#: two words when all is well, and far below the shortest silence that rules look at.
+BLIND_AFTER_US = 60_000_000
 
 #: One row of the chart as the processor hands it over. Times are UTC microseconds since 1970.
 OBSERVATION = np.dtype(
@@ -108,7 +113,11 @@ class ShardProgress:
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """All that one group changes; written whole or not at all."""
+    """All that one group changes; written whole or not at all.
+
+    `forward` has one record for each of other shards, `commands` (shard, record) in order. `deadlines` are by patient
+    key; None: silence can change nothing any more.
+    """
 
     progress: Sequence[ShardProgress]
     observations: Columns
@@ -116,6 +125,58 @@ class Effects:
     quarantined: Sequence[Quarantined] = ()
     alerts: Sequence[AlertChange] = ()
     forward: Mapping[int, bytes] = field(default_factory=dict)
+    commands: Sequence[tuple[int, bytes]] = ()
+    deadlines: Mapping[int, Deadline | None] = field(default_factory=dict)
+
+
+class Touched(NamedTuple):
+    """A patient some of whose charted readings, the first measured at `measured_us`, changed their status."""
+
+    patient_key: int
+    patient: str
+    measured_us: int
+
+
+class Due(NamedTuple):
+    """A patient whose silence is to be looked at, and the patient's shard."""
+
+    patient_key: int
+    shard: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A charted row that may belong to somebody else by the bindings of now.
+
+    `living`: it is not entered in error; `status`: it is device status, which always is living and whose `patient_key`
+    is 0 while it is nobody's. `metric` is the code table's number.
+    """
+
+    id: UUID
+    status: bool
+    living: bool
+    patient_key: int
+    patient: str
+    device_key: int
+    metric: int
+    device_time_ns: int
+    sequence: int
+    measured_us: int
+    received_us: int
+    flags: int
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Where a stray row goes: to `patient_key` under `id`, which may have been charted before.
+
+    An Observation with `patient_key` 0 is only withdrawn; device status then is nobody's.
+    """
+
+    stray: Stray
+    patient_key: int
+    patient: str
+    id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +209,7 @@ class Unit(Protocol):
         ...
 
     async def contexts(self, patients: Collection[int]) -> dict[int, PatientContext]:
-        """Enrolments and context of these patients."""
+        """Enrolments and context of these patients, with the blind stretches of the last 60 days."""
         ...
 
     async def gateways(self, gateways: Collection[str]) -> dict[str, int]:
@@ -167,6 +228,47 @@ class Unit(Protocol):
         self, requests: Sequence[HistoryRequest], contexts: Mapping[int, PatientContext]
     ) -> dict[int, PatientHistory]:
         """Stored stretches of patients' past for the rules."""
+        ...
+
+    async def patients(self, patients: Collection[str]) -> dict[str, int]:
+        """Keys of these logical ids; unknown ones are left out."""
+        ...
+
+    async def lock(self, devices: Collection[str], observations: Collection[UUID]) -> None:
+        """Keeps other writers from charting or moving rows of these devices, and of those that made these
+        Observations. Before anything else is read; all in one call, so that no two writers wait for each other.
+        """
+        ...
+
+    async def withdraw(self, observations: Collection[UUID]) -> list[Touched]:
+        """Marks as entered in error what is charted under the identities of these Observations, whoever has it by now;
+        says whose it was. Doing it again does nothing.
+        """
+        ...
+
+    async def strays(
+        self, devices: Collection[str], patients: Collection[str], since_us: int, limit: int
+    ) -> list[Stray]:
+        """Rows of these devices measured from `since_us` on that somebody else, or nobody, has by the bindings of now.
+
+        Charted for one of `patients` or for whoever is bound to the devices now; entered in error without a living row
+        of their identity while somebody is bound; device status of any patient. Never an identity that a person marked
+        as wrong. In order of time, about `limit`: rows of one instant come together.
+        """
+        ...
+
+    async def move(self, moves: Sequence[Move]) -> None:
+        """Withdraws living Observations and charts them for their new patients, once an id, reviving a row that is
+        there already; moves device status in place.
+        """
+        ...
+
+    async def due(self, shards: Collection[int], now_us: int, limit: int, without: Collection[int] = ()) -> list[Due]:
+        """Patients of these shards whose stored deadline is reached, the longest due first; none of `without`."""
+        ...
+
+    async def beat(self, now_us: int) -> None:
+        """Says that readings are being processed; a longer hole than BLIND_AFTER_US becomes a blind stretch."""
         ...
 
     async def write(self, effects: Effects) -> None:

@@ -23,13 +23,15 @@ _COMMANDS = {
     "decode": ("vitalstream.cli.decode", "Decode GATT frames: one HEX a frame."),
     "fhir": ("vitalstream.cli.fhir", "Readings (ndjson on stdin) to FHIR R4 Observations."),
     "backtest": ("vitalstream.cli.backtest", "Rules over a recorded history: the alerts they would have raised."),
+    "simulate": ("vitalstream.cli.simulate", "Simulated devices only, against a running system."),
+    "replay": ("vitalstream.cli.replay", "Publish a recorded history over MQTT, as the devices would."),
     "score": ("vitalstream.cli.score", "Early warning scores: NEWS2 of one set of observations."),
     "patient": ("vitalstream.cli.registry", "Register patients."),
     "device": ("vitalstream.cli.registry", "Register devices, bind them to patients, take them back."),
     "token": ("vitalstream.cli.registry", "Make tokens for programs."),
     "user": ("vitalstream.cli.registry", "Make accounts for people."),
     "ledger": ("vitalstream.cli.database", "Prove that nothing was lost."),
-    "quarantine": ("vitalstream.cli.database", "What could not be charted, and why."),
+    "quarantine": ("vitalstream.cli.quarantine", "What could not be charted, and why; replay it."),
 }
 
 

@@ -47,9 +47,10 @@ def backtest(
 ) -> None:
     """Print the alerts that rules would have raised over recorded readings, one JSON object a line, then a summary.
 
-    READINGS has the columns patient, measured_at, metric, value, unit and optionally received_at (else measured_at).
-    Times are RFC 3339 with a zone; a blood pressure is 128/79 or 128/79/95, a lost part left empty. Of rows with the
-    same patient, metric and time the first counts. A metric is one series: the file names no devices.
+    READINGS has the columns patient, measured_at, metric, value, unit and optionally received_at (else measured_at),
+    device (else all is of one) and flags (marks of the chart, such as no-contact;clock-ahead). Times are RFC 3339 with
+    a zone; a blood pressure is 128/79 or 128/79/95, a lost part left empty. Of rows with the same patient, device,
+    metric and time the first counts.
 
     PATIENTS has the columns patient, programme (several: copd;hypertension) and optionally born, zone, spo2_target
     (88-92) and pregnant. Without it every patient is in the programmes of the given packs.
@@ -96,7 +97,7 @@ def backtest(
 def _bad_use() -> Iterator[None]:
     """What is wrong with packs and tables is bad use (exit 2); a file that can't be read is a failure (exit 1)."""
     from vitals.errors import OperatorError
-    from vitalstream.backtest_csv import CannotRead
+    from vitalstream.csv_table import CannotRead
 
     try:
         yield

@@ -1,11 +1,10 @@
-"""`migrate`, `ledger`, `quarantine list`: the database's state from the shell."""
+"""`migrate`, `ledger`: the database's state from the shell."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
-from dataclasses import asdict
 
 import click
 
@@ -38,20 +37,3 @@ def ledger(ctx: click.Context) -> None:
     counts = run_command(read_ledger)
     click.echo(json.dumps(counts.as_json()))
     ctx.exit(0 if counts.balanced else 1)
-
-
-@click.group()
-def quarantine() -> None:
-    """What could not be charted, and why."""
-
-
-@quarantine.command("list")
-@click.option("--limit", type=click.IntRange(1, 500), default=100, show_default=True, help="The newest so many.")
-def quarantine_list(limit: int) -> None:
-    """The newest open rows, one JSON object a line."""
-    from storage.chart.quarantine import quarantine_list as newest
-    from storage.scope import Scope
-    from vitalstream.database import run_command
-
-    for row in run_command(lambda connection: newest(connection, Scope(organisation=1), limit=limit)):
-        click.echo(json.dumps(asdict(row) | {"received_at": row.received_at.isoformat()}))

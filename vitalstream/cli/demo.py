@@ -13,21 +13,20 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from vitalstream.cli.simulate import PATIENTS_MAX
+
 if TYPE_CHECKING:
     from vitalstream.demo import SignIn
     from vitalstream.roles import Context
-
-#: Each simulated device is a paho client of three file descriptors, and paho's select() takes none above 1,024.
-PATIENTS_MAX = 120
 
 _OVERVIEW = """
   [bold]{url}[/bold]      sign in as [bold]{user}[/bold] with [bold]{password}[/bold]
 
   Three things to try
-  1. Watch the worklist: within 15 s a patient with COPD rises to the top, within 50 s two others follow.
+  1. Watch the worklist: within 15 s a patient with COPD rises to the top, within 50 s the others follow.
   2. Open that patient, read why the alert came, acknowledge it; open a second window and see it there.
   3. Be a device. In a second terminal:
-     VITALSTREAM_DATA_DIR={data_dir} .venv/bin/vitalstream device add my-thermometer --patient p-005
+     VITALSTREAM_DATA_DIR={data_dir} .venv/bin/vitalstream device add my-thermometer --patient {patient}
      mosquitto_pub -V 5 -p {mqtt_port} -u my-thermometer -P PASSWORD -q 1 -t vitalstream/v1/my-thermometer/readings \\
        -m '{{"metric":"body_temp","value":39.4,"unit":"C"}}'
 
@@ -56,7 +55,7 @@ def demo(
 ) -> None:
     """All roles and simulated patients in one process; nothing of it is kept."""
     from simulators.export import export
-    from simulators.plan import patients
+    from simulators.fleet import Cast
     from storage.embedded.server import temporary_parent
     from vitalstream import clock, telemetry
     from vitalstream.demo import FOR_MIN_S, run
@@ -76,6 +75,8 @@ def demo(
     def say(text: str) -> None:
         console.print(f"[dim]{text}[/dim]")
 
+    cast = Cast(count, seed)
+
     def on_url(context: Context, sign_in: SignIn) -> None:
         text = _OVERVIEW.format(
             url=context.url,
@@ -83,17 +84,17 @@ def demo(
             password=sign_in.password,
             mqtt_port=context.mqtt_port,
             data_dir=context.settings.data_dir,
+            patient=cast.patients()[-1].id,
         )
         console.print(text, soft_wrap=True)
 
-    who = patients(count, seed)
     if folder is not None:
-        for path in export(folder, who, clock.now().timestamp(), for_s or FOR_MIN_S):
+        for path in export(folder, cast.patients(), clock.now().timestamp(), for_s or FOR_MIN_S):
             say(f"wrote {path}")
     parent = temporary_parent()
     try:
         settings = replace(settings, data_dir=parent / "data")
-        summary = asyncio.run(run(settings, who, seed=seed, for_s=for_s, say=say, on_url=on_url))
+        summary = asyncio.run(run(settings, cast, for_s=for_s, say=say, on_url=on_url))
     finally:
         shutil.rmtree(parent, ignore_errors=True)
     if check and summary is not None:

@@ -74,6 +74,7 @@ def patient() -> None:
 @click.option("--zone", default="UTC", show_default=True, help="IANA time zone.")
 @click.option("--programme", "programmes", multiple=True, help="Care programme; repeatable.")
 @click.option("--spo2-target", type=_Range(), help="Recorded target, such as 88-92.")
+@click.option("--pregnant", is_flag=True, help="Scores that are not made for pregnancy are left out.")
 def patient_add(
     patient_id: str,
     identifiers: tuple[str, ...],
@@ -83,6 +84,7 @@ def patient_add(
     zone: str,
     programmes: tuple[str, ...],
     spo2_target: tuple[int, int] | None,
+    pregnant: bool,
 ) -> None:
     """Register a patient; ID is the FHIR logical id."""
     from storage.registry.patients import NewPatient, add_patient, check_patient
@@ -99,15 +101,10 @@ def patient_add(
         identifiers=tuple(_identifier(text) for text in identifiers),
         programmes=programmes,
         spo2_target=spo2_target,
+        pregnant=pregnant,
     )
     check_patient(new)
     run_command(lambda connection: add_patient(connection, new, author=_AUTHOR))
-    if spo2_target is not None and "copd" not in programmes:
-        click.echo(
-            "warning: a recorded target of 88-92 replaces the general SpO2 rules, and the rule for it belongs to the "
-            "programme copd: without --programme copd no rule watches this patient's SpO2",
-            err=True,
-        )
     click.echo(json.dumps({"patient": patient_id}))
 
 

@@ -1,85 +1,70 @@
+-- Reads of the view `alert_shown`; {columns} and {scope} are put in by storage/chart/alerts.py.
+
+-- name: alert_columns
+-- Columns of storage.chart.alerts.AlertRecord.
+s.id, s.patient_key, s.patient, s.patient_name, s.gateway, s.rule, s.version, s.priority, s.title, s.condition,
+s.opened_us, s.cleared_us, s.late, s.readings, s.clearing, s.limits, s.explanation, s.acknowledged_by,
+s.acknowledged_us, s.outcome, s.outcome_note, s.closed_by, s.closed_us, s.updates
+
+-- name: alert_scope
+-- Whose alerts a caller sees. A gateway's belongs to no patient: staff see it, whatever their team; no patient does.
+s.organisation = %(organisation)s
+  AND (%(only_patient)s::integer IS NULL OR s.patient_key = %(only_patient)s)
+  AND (%(team)s::integer IS NULL OR s.patient_key IS NULL
+       OR EXISTS (SELECT FROM enrolment r WHERE r.patient = s.patient_key AND r.team = %(team)s))
+
 -- name: list_alerts
 -- A page of the alerts of a state, newest opening first.
-SELECT a.id, p.key AS patient_key, p.id AS patient, p.name AS patient_name, a.rule, a.version, a.priority, a.title,
-       a.condition, us_of(a.opened_at) AS opened_us,
-       us_of(a.cleared_at) AS cleared_us, a.late, a.readings, a.clearing, a.limits,
-       a.explanation, k.actor AS acknowledged_by, us_of(k.at) AS acknowledged_us,
-       u.updates
-FROM alert a
-JOIN patient p ON p.key = a.patient
-LEFT JOIN alert_act k ON k.alert = a.id AND k.act = 'acknowledge'
-CROSS JOIN LATERAL (
-    SELECT coalesce(jsonb_agg(jsonb_build_object(
-               'at_us', us_of(c.at), 'change', c.change, 'because', c.because)
-               ORDER BY c.key), '[]') AS updates
-    FROM (SELECT * FROM alert_change h WHERE h.alert = a.id ORDER BY h.key DESC LIMIT %(updates)s) c
-) u
-WHERE (%(id)s::text IS NULL OR p.id = %(id)s)
+SELECT {columns}
+FROM alert_shown s
+WHERE (%(id)s::text IS NULL OR s.patient = %(id)s)
   AND CASE %(state)s::text
-          WHEN 'open' THEN a.condition = 'active' OR (a.condition = 'cleared' AND k.key IS NULL)
-          WHEN 'active' THEN a.condition = 'active'
-          WHEN 'unacknowledged' THEN a.condition <> 'retracted' AND k.key IS NULL
-          WHEN 'acknowledged' THEN a.condition <> 'retracted' AND k.key IS NOT NULL
-          WHEN 'cleared' THEN a.condition = 'cleared'
+          WHEN 'open' THEN s.condition = 'active' OR (s.condition = 'cleared' AND s.acknowledged_by IS NULL)
+          WHEN 'active' THEN s.condition = 'active'
+          WHEN 'unacknowledged' THEN s.condition <> 'retracted' AND s.acknowledged_by IS NULL
+          WHEN 'acknowledged' THEN s.condition <> 'retracted' AND s.acknowledged_by IS NOT NULL
+          WHEN 'cleared' THEN s.condition = 'cleared'
           ELSE true
       END
-  AND (%(after_at)s::timestamptz IS NULL OR (a.opened_at, a.id) < (%(after_at)s, %(after_id)s::uuid))
-  AND p.organisation = %(organisation)s
-  AND (%(only_patient)s::integer IS NULL OR p.key = %(only_patient)s)
-  AND (%(team)s::integer IS NULL
-       OR EXISTS (SELECT FROM enrolment r WHERE r.patient = p.key AND r.team = %(team)s))
-ORDER BY a.opened_at DESC, a.id DESC
+  AND (%(after_at)s::timestamptz IS NULL OR (s.opened_at, s.id) < (%(after_at)s, %(after_id)s::uuid))
+  AND {scope}
+ORDER BY s.opened_at DESC, s.id DESC
 LIMIT %(limit)s
 
 -- name: open_alerts
--- Everything that waits for somebody: active, or cleared and not acknowledged.
-SELECT a.id, p.key AS patient_key, p.id AS patient, p.name AS patient_name, a.rule, a.version, a.priority, a.title,
-       a.condition, us_of(a.opened_at) AS opened_us,
-       us_of(a.cleared_at) AS cleared_us, a.late, a.readings, a.clearing, a.limits,
-       a.explanation, k.actor AS acknowledged_by, us_of(k.at) AS acknowledged_us,
-       u.updates
-FROM alert a
-JOIN patient p ON p.key = a.patient
-LEFT JOIN alert_act k ON k.alert = a.id AND k.act = 'acknowledge'
-CROSS JOIN LATERAL (
-    SELECT coalesce(jsonb_agg(jsonb_build_object(
-               'at_us', us_of(c.at), 'change', c.change, 'because', c.because)
-               ORDER BY c.key), '[]') AS updates
-    FROM (SELECT * FROM alert_change h WHERE h.alert = a.id ORDER BY h.key DESC LIMIT %(updates)s) c
-) u
-WHERE (a.condition = 'active' OR (a.condition = 'cleared' AND k.key IS NULL))
-  AND (%(keys)s::integer[] IS NULL OR a.patient = ANY (%(keys)s))
-  AND p.organisation = %(organisation)s
-  AND (%(only_patient)s::integer IS NULL OR p.key = %(only_patient)s)
-  AND (%(team)s::integer IS NULL
-       OR EXISTS (SELECT FROM enrolment r WHERE r.patient = p.key AND r.team = %(team)s))
+-- Everything about patients that waits for somebody: active, or cleared and not acknowledged.
+SELECT {columns}
+FROM alert_shown s
+WHERE (s.condition = 'active' OR (s.condition = 'cleared' AND s.acknowledged_by IS NULL))
+  AND s.patient_key IS NOT NULL
+  AND (%(keys)s::integer[] IS NULL OR s.patient_key = ANY (%(keys)s))
+  AND {scope}
+
+-- name: open_gateway_alerts
+-- The same, of gateways.
+SELECT {columns}
+FROM alert_shown s
+WHERE (s.condition = 'active' OR (s.condition = 'cleared' AND s.acknowledged_by IS NULL))
+  AND s.gateway IS NOT NULL
+  AND {scope}
 
 -- name: alerts_by_id
 -- Alerts by their ids.
-SELECT a.id, p.key AS patient_key, p.id AS patient, p.name AS patient_name, a.rule, a.version, a.priority, a.title,
-       a.condition, us_of(a.opened_at) AS opened_us,
-       us_of(a.cleared_at) AS cleared_us, a.late, a.readings, a.clearing, a.limits,
-       a.explanation, k.actor AS acknowledged_by, us_of(k.at) AS acknowledged_us,
-       u.updates
-FROM alert a
-JOIN patient p ON p.key = a.patient
-LEFT JOIN alert_act k ON k.alert = a.id AND k.act = 'acknowledge'
-CROSS JOIN LATERAL (
-    SELECT coalesce(jsonb_agg(jsonb_build_object(
-               'at_us', us_of(c.at), 'change', c.change, 'because', c.because)
-               ORDER BY c.key), '[]') AS updates
-    FROM (SELECT * FROM alert_change h WHERE h.alert = a.id ORDER BY h.key DESC LIMIT %(updates)s) c
-) u
-WHERE a.id = ANY (%(ids)s::uuid[])
-  AND p.organisation = %(organisation)s
-  AND (%(only_patient)s::integer IS NULL OR p.key = %(only_patient)s)
-  AND (%(team)s::integer IS NULL
-       OR EXISTS (SELECT FROM enrolment r WHERE r.patient = p.key AND r.team = %(team)s))
+SELECT {columns}
+FROM alert_shown s
+WHERE s.id = ANY (%(ids)s::uuid[])
+  AND {scope}
 
 -- name: insert_acknowledgement
 -- The first acknowledgement of an alert; no row for everybody after it.
 INSERT INTO alert_act (alert, act, actor) VALUES (%(alert)s, 'acknowledge', %(actor)s)
 ON CONFLICT (alert) WHERE act = 'acknowledge' DO NOTHING
+RETURNING key
+
+-- name: insert_outcome
+-- The first outcome of an alert; no row for everybody after it.
+INSERT INTO alert_act (alert, act, actor, outcome, note) VALUES (%(alert)s, 'outcome', %(actor)s, %(outcome)s, %(note)s)
+ON CONFLICT (alert) WHERE act = 'outcome' DO NOTHING
 RETURNING key
 
 -- name: notify_chart

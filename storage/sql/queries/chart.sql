@@ -8,8 +8,25 @@ WHERE d.id = ANY (%(devices)s::text[])
 ORDER BY d.key, b.period
 
 -- name: chart_patients
--- Logical ids of patients.
-SELECT key, id FROM patient WHERE key = ANY (%(patients)s::integer[])
+-- Logical ids of patients, what rules must know of them, and their stored deadlines.
+SELECT p.key, p.id, p.zone, p.born, us_of(d.due_at), us_of(d.since)
+FROM patient p LEFT JOIN alert_deadline d ON d.patient = p.key
+WHERE p.key = ANY (%(patients)s::integer[])
+
+-- name: chart_patient_keys
+-- Keys of patients by logical id.
+SELECT id, key FROM patient WHERE id = ANY (%(patients)s::text[])
+
+-- name: chart_pregnancies
+-- Recorded pregnancies of patients.
+SELECT patient, us_of(since), us_of(coalesce("until", 'infinity'))
+FROM pregnancy WHERE patient = ANY (%(patients)s::integer[]) ORDER BY since, key
+
+-- name: chart_blind
+-- Stretches of the last 60 days in which the pipeline saw nothing, by the clock that they were written by.
+SELECT us_of(b.since), us_of(b."until") FROM blind b
+WHERE b."until" > coalesce((SELECT h.seen_at FROM heartbeat h WHERE h.name = 'streams'), now()) - interval '60 days'
+ORDER BY b.since
 
 -- name: chart_enrolments
 -- Programmes of patients, ended ones too.
@@ -67,7 +84,7 @@ CROSS JOIN LATERAL (
 ORDER BY c.status DESC
 
 -- name: chart_history
--- Charted rows of patients' stretches that are not entered in error; columns as in `copy_binary.HISTORY`.
+-- Rows and device status of patients' stretches that are not entered in error; columns as in `copy_binary.HISTORY`.
 COPY (
     SELECT o.id, o.patient, o.device, o.metric, o.unit, o."values", o.flags, o.measured_at, o.received_at, o.sequence,
            o.value_1, o.value_2, o.value_3, o.decimals_1, o.decimals_2, o.decimals_3, o.absent_1, o.absent_2, o.absent_3
@@ -75,16 +92,23 @@ COPY (
     JOIN observation o ON o.patient = r.patient
         AND o.measured_at >= instant_of(r.from_us) AND o.measured_at <= instant_of(r.to_us)
     WHERE o.status <> 2
+    UNION ALL
+    SELECT t.id, t.patient, t.device, t.metric, t.unit, 1::smallint, t.flags, t.measured_at, t.received_at, t.sequence,
+           t.value_1, 0, 0, t.decimals_1, 0::smallint, 0::smallint, t.absent_1, 0::smallint, 0::smallint
+    FROM unnest(%(patients)s::integer[], %(from_us)s::bigint[], %(to_us)s::bigint[]) AS r(patient, from_us, to_us)
+    JOIN device_status t ON t.patient = r.patient AND t.patient <> 0
+        AND t.measured_at >= instant_of(r.from_us) AND t.measured_at <= instant_of(r.to_us)
 ) TO STDOUT (FORMAT binary)
 
 -- name: chart_alerts
--- Alerts of patients that are active or overlap a stretch, retracted ones included.
+-- Alerts of patients that are active, overlap a stretch or were first raised by a reading of it, retracted ones included.
 SELECT a.id, a.patient, a.rule, a.version, a.priority, a.title, a.condition, us_of(a.opened_at), us_of(a.cleared_at),
        a.late, a.readings, a.clearing, a.limits, a.explanation, a.merged_into
 FROM unnest(%(patients)s::integer[], %(from_us)s::bigint[], %(to_us)s::bigint[]) AS r(patient, from_us, to_us)
 JOIN alert a ON a.patient = r.patient
 WHERE a.condition = 'active'
    OR (a.opened_at <= instant_of(r.to_us) AND (a.cleared_at IS NULL OR a.cleared_at >= instant_of(r.from_us)))
+   OR a.origin_at BETWEEN instant_of(r.from_us) AND instant_of(r.to_us)
 ORDER BY a.opened_at, a.id
 
 -- name: chart_move
@@ -122,10 +146,10 @@ ORDER BY q.place
 -- name: chart_upsert_alerts
 -- The latest condition of each alert.
 INSERT INTO alert (id, organisation, patient, rule, version, priority, title, condition, opened_at, cleared_at, late,
-                   readings, clearing, limits, explanation, merged_into, engine_version)
+                   readings, clearing, limits, explanation, merged_into, engine_version, origin_at)
 SELECT a.id, p.organisation, a.patient, a.rule, a.version, a.priority, a.title, a.condition, instant_of(a.opened_us),
        instant_of(a.cleared_us), a.late, a.readings::jsonb, a.clearing::jsonb, a.limits::jsonb, a.explanation, a.merged_into,
-       %(engine_version)s
+       %(engine_version)s, instant_of((a.readings::jsonb -> 0 ->> 'measured_us')::bigint)
 FROM unnest(%(ids)s::uuid[], %(patients)s::integer[], %(rules)s::text[], %(versions)s::integer[], %(priorities)s::text[],
             %(titles)s::text[], %(conditions)s::text[], %(opened_us)s::bigint[], %(cleared_us)s::bigint[], %(late)s::boolean[],
             %(readings)s::text[], %(clearing)s::text[], %(limits)s::text[], %(explanations)s::text[], %(merged_into)s::uuid[])

@@ -5,8 +5,8 @@ FROM pg_current_snapshot() AS s
 
 -- name: feed_readings
 -- Visible rows of the chart at or above a cursor.
-SELECT o.id, o.xid::text::bigint AS xid, o.patient, d.id AS device, o.metric, o.unit, o.flags, o.status, o.version,
-       o."values",
+SELECT o.id, o.xid::text::bigint AS xid, o.patient, d.id AS device, o.gateway, o.source, o.metric, o.unit, o.flags,
+       o.status, o.version, o."values",
        us_of(o.measured_at) AS measured_us,
        us_of(o.received_at) AS received_us,
        o.value_1, o.value_2, o.value_3, o.decimals_1, o.decimals_2, o.decimals_3,
@@ -29,19 +29,15 @@ ORDER BY at, kind DESC, key
 LIMIT %(limit)s
 
 -- name: feed_alerts_since
--- Alerts of a scope that changed at or above a cursor, in the order of their last change.
+-- Alerts of a scope (`alert_scope`) that changed at or above a cursor, in the order of their last change.
 SELECT e.alert
 FROM (
     SELECT c.alert, c.at FROM alert_change c WHERE c.xid >= %(cursor)s::xid8
     UNION ALL
     SELECT a.alert, a.at FROM alert_act a WHERE a.xid >= %(cursor)s::xid8
 ) e
-JOIN alert a ON a.id = e.alert
-JOIN patient p ON p.key = a.patient
-WHERE p.organisation = %(organisation)s
-  AND (%(only_patient)s::integer IS NULL OR p.key = %(only_patient)s)
-  AND (%(team)s::integer IS NULL
-       OR EXISTS (SELECT FROM enrolment r WHERE r.patient = p.key AND r.team = %(team)s))
+JOIN alert_shown s ON s.id = e.alert
+WHERE {scope}
 GROUP BY e.alert
 ORDER BY max(e.at)
 LIMIT %(limit)s

@@ -9,12 +9,7 @@ FROM shard s JOIN journal_head h USING (shard) ORDER BY s.shard
 
 -- name: ledger_stored
 -- Observation identities, whatever their status (one that moved to another patient has several rows), and device status.
-SELECT (SELECT count(*) FROM observation)
-     - (SELECT count(*) FROM observation e WHERE e.status = 2 AND EXISTS (
-            SELECT FROM observation o
-            WHERE o.device = e.device AND o.metric = e.metric AND o.device_time_ns = e.device_time_ns
-              AND o.sequence = e.sequence AND (o.status <> 2 OR o.id > e.id)))
-     + (SELECT count(*) FROM device_status)
+SELECT (SELECT count(*) FROM observation) - (SELECT count(*) FROM observation_move) + (SELECT count(*) FROM device_status)
 
 -- name: ledger_quarantined
 -- Rows that wait for somebody.

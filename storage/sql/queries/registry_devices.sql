@@ -28,3 +28,20 @@ VALUES (%(device)s, %(patient)s, tstzrange(%(since)s, NULL), true, %(author)s)
 -- name: end_binding
 -- Ends a binding.
 UPDATE binding SET period = tstzrange(lower(period), %(at)s) WHERE key = %(key)s
+
+-- name: insert_manual_device
+-- The device of a patient's values entered by hand: revoked, with a password that nothing hashes to.
+INSERT INTO device (id, organisation, password_sha256, revoked_at)
+SELECT %(id)s, p.organisation, '', now() FROM patient p WHERE p.key = %(patient)s
+ON CONFLICT (id) DO NOTHING
+
+-- name: insert_manual_binding
+-- Binds it for all time, once.
+INSERT INTO binding (device, patient, period, author)
+SELECT d.key, %(patient)s, tstzrange('-infinity', NULL), %(author)s
+FROM device d
+WHERE d.id = %(id)s AND NOT EXISTS (SELECT FROM binding b WHERE b.device = d.key)
+
+-- name: commit_durably
+-- This transaction's commit waits for the disk.
+SET LOCAL synchronous_commit = on

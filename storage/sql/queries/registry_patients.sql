@@ -17,6 +17,10 @@ INSERT INTO enrolment (patient, programme, author) VALUES (%(patient)s, %(progra
 -- A patient's first SpO2 target holds for all times.
 INSERT INTO spo2_target (patient, low, high, author) VALUES (%(patient)s, %(low)s, %(high)s, %(author)s)
 
+-- name: insert_first_pregnancy
+-- A pregnancy without a known start holds for all times.
+INSERT INTO pregnancy (patient, author) VALUES (%(patient)s, %(author)s)
+
 -- name: patient_key
 -- The key of a logical id.
 SELECT key FROM patient WHERE id = %(id)s

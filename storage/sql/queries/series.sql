@@ -13,6 +13,26 @@ GROUP BY o.metric, o.device, d.id, o.unit
 ORDER BY o.metric, d.id, o.unit
 LIMIT %(limit)s
 
+-- name: series_wrong
+-- The newest entered-in-error points of each metric, device and unit, oldest first.
+SELECT w.metric, w.device_key, w.device, w.unit, w.us, w.id, w.parts, w.value_1, w.value_2, w.value_3,
+       w.absent_1, w.absent_2, w.absent_3
+FROM (
+    SELECT o.metric, o.device AS device_key, d.id AS device, o.unit, us_of(o.measured_at) AS us, o.id,
+           o."values"::integer AS parts, o.value_1, o.value_2, o.value_3, o.absent_1, o.absent_2, o.absent_3,
+           row_number() OVER (PARTITION BY o.metric, o.device, o.unit ORDER BY o.measured_at DESC) AS place
+    FROM patient p
+    JOIN observation o ON o.patient = p.key
+    JOIN device d ON d.key = o.device
+    WHERE p.key = %(patient)s AND o.measured_at BETWEEN %(start)s AND %(end)s AND o.status = 2
+      AND p.organisation = %(organisation)s
+      AND (%(only_patient)s::integer IS NULL OR p.key = %(only_patient)s)
+      AND (%(team)s::integer IS NULL
+           OR EXISTS (SELECT FROM enrolment r WHERE r.patient = p.key AND r.team = %(team)s))
+) w
+WHERE w.place <= %(wrong_max)s
+ORDER BY w.metric, w.device, w.unit, w.us
+
 -- name: series_points
 -- Every point of one metric, device and unit of a patient that the scope was checked for.
 SELECT us_of(o.measured_at) AS us, o.flags,

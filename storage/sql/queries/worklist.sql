@@ -44,7 +44,8 @@ CROSS JOIN LATERAL (
     SELECT m.number FROM m WHERE m.number IS NOT NULL
 ) m
 CROSS JOIN LATERAL (
-    SELECT o.id, o.patient, o.device AS device_key, o.metric, o.unit, o.flags, o.status, o.version, o."values",
+    SELECT o.id, o.patient, o.device AS device_key, o.gateway, o.source, o.metric, o.unit, o.flags, o.status, o.version,
+           o."values",
            us_of(o.measured_at) AS measured_us,
            us_of(o.received_at) AS received_us,
            o.value_1, o.value_2, o.value_3, o.decimals_1, o.decimals_2, o.decimals_3,
@@ -96,7 +97,7 @@ WHERE p.key = %(patient)s
        OR EXISTS (SELECT FROM enrolment r WHERE r.patient = p.key AND r.team = %(team)s))
 
 -- name: patient_devices
--- Devices bound to a patient now, with their presence, battery and the newest receipt.
+-- Devices bound to a patient now, with their presence, battery and the newest receipt; values entered by hand have none.
 SELECT d.id,
        nullif(concat_ws(' ', m.maker, m.model), '') AS model,
        s.online,
@@ -129,6 +130,7 @@ LEFT JOIN LATERAL (
     ) n
 ) o ON true
 WHERE p.key = %(patient)s
+  AND d.id <> %(manual)s
   AND p.organisation = %(organisation)s
   AND (%(only_patient)s::integer IS NULL OR p.key = %(only_patient)s)
   AND (%(team)s::integer IS NULL

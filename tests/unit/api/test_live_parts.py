@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -13,16 +14,18 @@ from hypothesis import strategies as st
 
 from api.live.picture import POINTS_MAX, Picture, points_of
 from api.live.watcher import ALERTS_WAITING_MAX, Watcher, event
-from api.worklist_view import PatientState
+from api.worklist_view import PatientState, Watch
 from storage.chart.feed import FeedState, advance
 from storage.chart.readings import Charted
 from storage.chart.worklist import ListedPatient
+from storage.registry.gateways import Gateway, Signs
 from storage.scope import Scope
 from vitals import codes, units
 from vitals.reading import Absent, Value, absent
 
 NOW = 1_795_000_000_000_000
 SCOPE = Scope(1)
+WATCH = Watch(Signs(NOW, NOW), ())
 
 
 @given(st.lists(st.tuples(st.integers(1, 6), st.sampled_from(["begin", "commit", "look"])), max_size=60))
@@ -86,7 +89,7 @@ def _reading(patient: int, at: int = NOW, metric: str = "heart_rate", **fields: 
 
 
 def _picture(*patients: ListedPatient) -> Picture:
-    picture = Picture(1, simulated=False)
+    picture = Picture(1, False, WATCH)
     picture.put({patient.key: PatientState(patient, {}, ()) for patient in patients})
     picture.render(NOW)
     return picture
@@ -136,6 +139,26 @@ def test_time_alone_changes_a_bucket_once() -> None:
     picture.render(later)
     picture.let_time_pass(later)
     assert not picture.has_news()
+
+
+def test_a_gateway_that_falls_silent_changes_its_patients_rows() -> None:
+    picture = _picture(_listed(1))
+    picture.take_readings([_reading(1)])
+    later = NOW + 25 * 3600 * 1_000_000
+    alive = Signs(later, later, gateways=(Gateway(0, "ward", later),))
+    picture.take_watch(Watch(alive, ()))
+    picture.let_time_pass(later)
+    picture.render(later)
+    picture.let_time_pass(later)
+    assert not picture.has_news()
+    picture.take_watch(Watch(replace(alive, gateways=(Gateway(0, "ward", later - 90_000_000),)), ()))
+    picture.let_time_pass(later)
+    changed, points, dropped = picture.render(later)
+    told = json.loads(picture.vitals(SCOPE, changed, points, dropped, later) or b"")
+    assert told["rows"][0]["silence"]["cause"] == "gateway"
+    assert [gateway["gateway"] for gateway in told["gateways"]] == ["ward"]
+    own = json.loads(picture.vitals(Scope(1, patient=1), changed, points, dropped, later) or b"")
+    assert own["gateways"] == []
 
 
 def test_points_are_in_the_metrics_own_unit() -> None:

@@ -12,10 +12,12 @@ import pytest
 from api.alert_view import alert_json, direction, limit_words, why
 from api.cadence import age_limit_s, state_of
 from api.formats import BadCursor, decode_cursor, encode_cursor, rfc3339
-from api.worklist_view import PatientState, age_years, bucket_of, counts, fold, row, rows, tile, value_text
+from api.reading_view import value_text
+from api.worklist_view import PatientState, age_years, bucket_of, counts, fold, row, rows, tile
 from storage.chart.alerts import AlertRecord
 from storage.chart.readings import Charted
 from storage.chart.worklist import ListedPatient, MetricNow
+from storage.registry.gateways import Signs
 from vitals import codes, units
 from vitals.reading import Absent, Value, absent
 
@@ -24,6 +26,8 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 NOW = 1_795_000_000 * SECOND
 
+#: Everybody is alive.
+SIGNS = Signs(NOW, NOW)
 PATIENT = ListedPatient(1, "p-001", "Ada", date(1950, 1, 1), None, "UTC", None, (), frozenset({1}))
 
 
@@ -43,6 +47,7 @@ def alert(**fields: Any) -> AlertRecord:
         patient_key=1,
         patient="p-001",
         patient_name="Ada",
+        gateway=None,
         rule="spo2",
         version=1,
         priority="high",
@@ -57,6 +62,10 @@ def alert(**fields: Any) -> AlertRecord:
         explanation="e",
         acknowledged_by=None,
         acknowledged_us=None,
+        outcome=None,
+        outcome_note=None,
+        closed_by=None,
+        closed_us=None,
         updates=[],
     )
     return replace(made, **fields)
@@ -128,7 +137,7 @@ def test_order_by_bucket_priority_age_silence_and_name() -> None:
         of("high-old", alerts=(alert(opened_us=NOW - HOUR), alert(priority="low", opened_us=1))),
         of("medium", alerts=(alert(priority="medium", opened_us=5),)),
     ]
-    names = [made["name"] for made in rows(states, NOW)]
+    names = [made["name"] for made in rows(states, SIGNS, NOW)]
     assert names == [
         "high-old",
         "high-new",
@@ -164,10 +173,10 @@ def test_why(fields: dict[str, Any], expected: str) -> None:
 
 
 def test_why_without_alert() -> None:
-    assert row(state(reading()), NOW)["why"] == ""
-    assert row(state(), NOW)["why"] == "No readings yet"
-    assert row(state(reading(at=NOW - 30 * HOUR)), NOW)["why"] == "No data for 30 h"
-    assert row(state(reading(at=NOW - 72 * HOUR)), NOW)["why"] == "No data for 3 days"
+    assert row(state(reading()), SIGNS, NOW)["why"] == ""
+    assert row(state(), SIGNS, NOW)["why"] == "No readings yet"
+    assert row(state(reading(at=NOW - 30 * HOUR)), SIGNS, NOW)["why"] == "No data for 30 h"
+    assert row(state(reading(at=NOW - 72 * HOUR)), SIGNS, NOW)["why"] == "No data for 3 days"
 
 
 @pytest.mark.parametrize(
@@ -200,12 +209,20 @@ def test_directions_come_from_active_alerts_of_the_family() -> None:
 
 
 def test_value_texts_are_as_sent() -> None:
-    assert value_text((Value(36.6, 2),)) == "36.60"
-    assert value_text((absent(Absent.NOT_A_NUMBER),)) is None
+    temperature, pressure = codes.metric("body_temp"), codes.metric("blood_pressure")
+    assert value_text(temperature, (Value(36.6, 2),)) == "36.60"
+    assert value_text(temperature, (absent(Absent.NOT_A_NUMBER),)) is None
     lost = absent(Absent.NOT_A_NUMBER)
-    assert value_text((Value(128), Value(79), lost)) == "128/79"
-    assert value_text((Value(128), lost, lost)) == "128/–"
-    assert value_text((lost, lost, lost)) is None
+    assert value_text(pressure, (Value(128), Value(79), lost)) == "128/79"
+    assert value_text(pressure, (Value(128), lost, lost)) == "128/–"
+    assert value_text(pressure, (lost, lost, lost)) is None
+
+
+def test_coded_values_in_words() -> None:
+    consciousness, oxygen = codes.metric("consciousness"), codes.metric("oxygen_in_use")
+    assert [value_text(consciousness, (Value(float(i)),)) for i in range(5)] == list("ACVPU")
+    assert [value_text(oxygen, (Value(float(i)),)) for i in range(2)] == ["no", "yes"]
+    assert value_text(oxygen, (absent(Absent.UNKNOWN),)) is None
 
 
 def test_folding_takes_any_order_and_repeats() -> None:
@@ -241,7 +258,11 @@ def test_alert_json_holds_what_the_contract_names() -> None:
     assert set(made) == {
         "id", "patient", "patient_name", "rule", "version", "priority", "title", "explanation", "condition",
         "opened_at", "cleared_at", "acknowledged_by", "acknowledged_at", "late", "readings", "limits", "updates",
+        "outcome", "gateway",
     }  # fmt: skip
+    assert made["outcome"] is None
+    closed = alert_json(alert(outcome="artefact", outcome_note="cold hands", closed_by="dr", closed_us=NOW))
+    assert closed["outcome"] == {"outcome": "artefact", "note": "cold hands", "by": "dr", "at": rfc3339(NOW)}
 
 
 def test_cursors_come_back_as_they_went() -> None:

@@ -13,10 +13,12 @@ from simulators.encoders import gatt
 from simulators.export import export
 from simulators.mqtt_device import Taken, elements, frame
 from simulators.plan import patients
-from simulators.scenarios import STORIES
+from simulators.scenarios import NAMES, STORIES
+from vitals.reading import Flag
 
 START_S = 1_795_343_000.0
-COLUMNS = ["patient", "measured_at", "metric", "value", "unit", "received_at"]
+COLUMNS = ["patient", "measured_at", "metric", "value", "unit", "received_at", "device", "flags"]
+DAY_S = 86_400
 
 
 def read(uuid: str, payload: bytes) -> dict[str, tuple[str | None, str]]:
@@ -27,6 +29,8 @@ def read(uuid: str, payload: bytes) -> dict[str, tuple[str | None, str]]:
 def test_frames_follow_the_specification() -> None:
     # Heart Rate Measurement: 8 bit value, contact supported and detected. PLX: flags 0, then two SFLOATs.
     assert gatt.heart_rate(72) == bytes.fromhex("0648")
+    # Contact supported (bit 2) and not detected (bit 1).
+    assert gatt.heart_rate(34, contact=False) == bytes.fromhex("0422")
     assert gatt.oximeter_continuous(97, 61) == bytes.fromhex("0061003d00")
 
 
@@ -48,9 +52,18 @@ def test_gatt_devices_measure_what_their_frames_say() -> None:
     for plan in plans:
         values = plan.measure(30.0)
         found = read(*frame(values))
-        assert {metric: found[metric][0] for metric in values} == {
-            metric: value for metric, (value, _) in values.items()
+        assert {metric: text for metric, (text, _) in found.items()} == {
+            metric: value for metric, (value, _) in values.items() if metric != "sensor_contact"
         }
+
+
+def test_a_loose_strap_says_so_in_its_frame() -> None:
+    (plan,) = (plan for patient in patients(20) for plan in patient.devices if plan.id == "strap-008")
+    (before,) = decoder(frame(plan.measure(-300.0))[0])(frame(plan.measure(-300.0))[1])
+    (after,) = decoder(frame(plan.measure(5.0))[0])(frame(plan.measure(5.0))[1])
+    assert not before.flags & Flag.NO_CONTACT
+    assert after.flags & Flag.NO_CONTACT
+    assert after.values[0].text == "34"
 
 
 def test_json_keeps_the_digits_that_the_device_shows() -> None:
@@ -65,7 +78,7 @@ def instant(text: str) -> float:
 
 
 def test_export_writes_one_file_a_scenario_in_the_columns_of_backtest(tmp_path: Path) -> None:
-    everybody = patients(10)
+    everybody = patients(20)
     about, *paths = export(tmp_path / "new" / "folder", everybody, START_S, 60.0)
     with about.open(newline="", encoding="utf-8") as file:
         known = list(csv.DictReader(file))
@@ -73,7 +86,7 @@ def test_export_writes_one_file_a_scenario_in_the_columns_of_backtest(tmp_path: 
         ("p-001", "copd", "88-92"),
         ("p-002", "hypertension", ""),
     ]
-    assert {path.stem for path in paths} == {scenario.name for scenario in STORIES} | {"well"}
+    assert {path.stem for path in paths} == set(NAMES)
     seen = set()
     for path in paths:
         with path.open(newline="", encoding="utf-8") as file:
@@ -105,3 +118,38 @@ def test_export_writes_pressures_with_a_slash(tmp_path: Path) -> None:
         pressures = [row["value"] for row in csv.DictReader(file) if row["metric"] == "blood_pressure"]
     assert "194/112" in pressures
     assert all(part.isdigit() for pressure in pressures for part in pressure.split("/"))
+
+
+def rows_of(folder: Path, name: str) -> list[dict[str, str]]:
+    export(folder, patients(20), START_S, 60.0)
+    with (folder / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_returned_cuff_s_records_are_their_first_owner_s(tmp_path: Path) -> None:
+    rows = [row for row in rows_of(tmp_path, "returned-cuff") if row["device"] == "cuff-011"]
+    assert {row["patient"] for row in rows} == {"p-010", "p-011"}
+    for row in rows:
+        assert (row["patient"] == "p-010") == (instant(row["measured_at"]) - START_S < -2 * DAY_S)
+    stored = [row for row in rows if row["value"] == "191/109"]
+    assert stored and {row["patient"] for row in stored} == {"p-010"}
+    assert all(instant(row["received_at"]) - instant(row["measured_at"]) > 3 * DAY_S for row in stored)
+
+
+def test_a_corrected_binding_is_exported_as_it_is_in_the_end(tmp_path: Path) -> None:
+    rows = [row for row in rows_of(tmp_path, "binding-corrected") if row["device"] == "thermometer-013"]
+    assert {row["patient"] for row in rows if instant(row["measured_at"]) < START_S} == {"p-012"}
+    assert {row["patient"] for row in rows if instant(row["measured_at"]) >= START_S} == {"p-013"}
+
+
+def test_export_shows_marks(tmp_path: Path) -> None:
+    clocks = {(row["device"], row["flags"]) for row in rows_of(tmp_path, "wrong-clock") if is_live(row)}
+    assert clocks == {("thermometer-009", "clock-ahead"), ("cuff-009", "clock-unset"), ("strap-009", "")}
+    strap = [row for row in rows_of(tmp_path, "sensor-off") if row["metric"] == "heart_rate"]
+    loose = [row for row in strap if row["flags"] == "no-contact"]
+    assert {row["value"] for row in loose} == {"34"}
+    assert min(instant(row["measured_at"]) for row in loose) == START_S - 290
+
+
+def is_live(row: dict[str, str]) -> bool:
+    return instant(row["measured_at"]) >= START_S

@@ -1,26 +1,31 @@
-"""Simulated patients: the same by seed, and exactly the alerts that their stories promise."""
+"""Simulated patients: the same by seed, whole stories, and devices that say what their story needs.
+
+Which alerts the stories cause is tested where rooms meet: `tests/unit/vitalstream/test_story_alerts.py`.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import takewhile
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
-from alerts.oracle import history
 from alerts.pack import shipped_rules
 from alerts.rules import Rule, sees
 from device_gateway.payloads import json_payload
 from device_gateway.payloads.model import Sent
+from simulators.devices import AHEAD_S, DAY_S, HISTORY_DAYS
 from simulators.mqtt_device import Taken, elements
 from simulators.physiology import body
-from simulators.plan import HISTORY_DAYS, HISTORY_READINGS_MAX, SimulatedDevice, SimulatedPatient, patients
-from simulators.scenarios import STORIES
+from simulators.plan import HISTORY_READINGS_MAX, Binding, SimulatedDevice, SimulatedPatient, patients
+from simulators.scenarios import NAMES, STORIES, WHOLE, parts
 from vitals import codes, units
-from vitals.events import SAMPLE, Enrolment, PatientContext, Samples, SpO2Target
+from vitals.events import SAMPLE, Samples
 from vitals.reading import Flag
 from vitals.samples import convert_values
 
@@ -64,41 +69,11 @@ def samples(patient: int, plans: list[tuple[SimulatedDevice, list[float]]]) -> S
     return made
 
 
-def context(key: int, patient: SimulatedPatient) -> PatientContext:
-    scenario = patient.scenario
-    programmes = ("general", "technical", *scenario.programmes)
-    targets = () if scenario.spo2_target is None else (SpO2Target(*scenario.spo2_target),)
-    return PatientContext(key, patient.id, tuple(map(Enrolment, programmes)), targets)
-
-
-def demo_samples(key: int, patient: SimulatedPatient) -> Samples:
-    plans = [(plan, [*plan.history(START_S), *live(plan, DEMO_S)]) for plan in patient.devices]
-    return samples(key, plans)
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_stories_raise_exactly_what_they_promise(seed: int) -> None:
-    everybody = dict(enumerate(patients(20, seed), start=1))
-    contexts = {key: context(key, patient) for key, patient in everybody.items()}
-    told = np.concatenate([demo_samples(key, patient) for key, patient in everybody.items()])
-    raised = sorted((everybody[alert.patient].id, alert.rule) for alert in history(shipped_rules(), contexts, told))
-    assert raised == sorted((patient.id, rule) for patient in everybody.values() for rule in patient.expected)
-    assert len(raised) >= 4
-
-
-@pytest.mark.parametrize("scenario", [pytest.param(one, id=one.name) for one in STORIES])
-def test_a_story_s_first_alerts_come_in_time(scenario: Any) -> None:
-    (number, patient) = next((n, p) for n, p in enumerate(patients(20), 1) if p.scenario is scenario)
-    found = history(shipped_rules(), {number: context(number, patient)}, demo_samples(number, patient))
-    completed = [(alert.priority, alert.readings[-1].measured_us / 1e6 - START_S) for alert in found]
-    assert all(0 < seconds <= 50 for _, seconds in completed)
-    assert all(seconds <= 15 for priority, seconds in completed if priority == "high")
-
-
 def limits_near(rules: list[Rule], told: Samples) -> Iterator[str]:
     """Readings that satisfy any rule's raise limit, whatever its dwell."""
     for rule in rules:
-        if rule.raise_limit is None:
+        # Other kinds compare something else than the value with their limit.
+        if rule.raise_limit is None or rule.kind not in ("threshold", "sustained"):
             continue
         for (metric, component), (factor, offset) in sees(rule.metric, rule.unit).items():
             mine = told[(told["metric"] == metric) & (told["component"] == component)]
@@ -176,3 +151,84 @@ def test_two_bodies_differ_and_one_moves() -> None:
     one, two = body(1), body(2)
     assert (one.heart_rate, one.systolic) != (two.heart_rate, two.systolic)
     assert len({one.heart_rate_at(t_s) for t_s in range(0, 600, 10)}) > 3
+
+
+# ---------------------------------------------------------------- stories
+
+
+def named(count: int, **options: Any) -> list[str]:
+    return [patient.scenario.name for patient in patients(count, **options)]
+
+
+def device_of(device: str) -> SimulatedDevice:
+    (found,) = (plan for patient in patients(20) for plan in patient.devices if plan.id == device)
+    return found
+
+
+def test_the_first_stories_stay_where_they_are() -> None:
+    first = ["copd-desaturation", "hypertensive-crisis", "fever", "gateway-outage"]
+    assert named(4) == first
+    assert named(20)[: len(STORIES)] == [story.name for story in STORIES]
+    assert named(20)[len(STORIES) :] == ["well"] * (20 - len(STORIES))
+    assert len(NAMES) == len(WHOLE) + 1
+
+
+def test_a_story_about_two_comes_whole_or_not_at_all() -> None:
+    for count in range(1, 20):
+        for name in ("returned-cuff", "binding-corrected"):
+            assert named(count).count(name) in (0, 2)
+    assert len(patients(10)) == 10
+
+
+def test_one_story_can_be_told_again_and_again() -> None:
+    assert named(3, story="fever") == ["fever"] * 3
+    assert named(5, story="returned-cuff") == ["returned-cuff"] * 4
+    assert named(1, story="returned-cuff") == []
+    assert named(2, story="well") == ["well"] * 2
+    assert len(parts("binding-corrected")) == 2
+    tagged = patients(2, story="returned-cuff", tag="x")
+    assert [patient.id for patient in tagged] == ["p-x-001", "p-x-002"]
+    assert tagged[1].devices[0].bindings()[0].patient == "p-x-001"
+
+
+def test_a_returned_cuff_measured_its_first_owner_s_body() -> None:
+    cuff = device_of("cuff-011")
+    assert cuff.bindings() == (Binding("p-010", -7 * DAY_S, -2 * DAY_S), Binding("p-011", -DAY_S))
+    assert cuff.bindings(corrected=False) == cuff.bindings()
+    assert (cuff.owner(-3 * DAY_S), cuff.owner(-1.5 * DAY_S), cuff.owner(0.0)) == ("p-010", None, "p-011")
+    first = device_of("cuff-010")
+    assert cuff.measure(-5 * DAY_S) == first.measure(-5 * DAY_S)
+    assert cuff.measure(10.0) != first.measure(10.0)
+    for start_s in range(int(START_S), int(START_S) + 86_400, 1_800):
+        times = cuff.history(start_s)
+        assert not [t_s for t_s in times if cuff.owner(t_s) is None]
+        severe = [t_s for t_s in times if "191" in cuff.measure(t_s)["blood_pressure"][0]]
+        assert severe and max(severe) < -2 * DAY_S < max(times), "a crisis, and it passed before the cuff went back"
+
+
+def test_a_binding_is_corrected_during_its_story() -> None:
+    thermometer = device_of("thermometer-013")
+    assert thermometer.bindings(corrected=False) == (Binding("p-012", -7 * DAY_S),)
+    assert thermometer.correction is not None
+    assert (thermometer.correction.patient, thermometer.correction.at_s) == ("p-013", 25.0)
+    assert thermometer.owner(0.0) == "p-013"
+    assert not thermometer.on_time
+
+
+def test_wrong_clocks_are_wrong_since_the_start() -> None:
+    ahead, unset, right = (device_of(f"{kind}-009") for kind in ("thermometer", "cuff", "strap"))
+    assert ahead.clock_ms(START_S, -60.0) == unset.clock_ms(START_S, -60.0) == (START_S - 60) * 1000
+    assert ahead.clock_ms(START_S, 8.0) == (START_S + 8 + AHEAD_S) * 1000
+    assert unset.clock_ms(START_S, 8.0) == 8_000
+    assert right.clock_ms(START_S, 8.0) == (START_S + 8) * 1000
+    assert (ahead.on_time, unset.on_time, right.on_time) == (False, False, True)
+
+
+def test_the_weight_of_the_story_is_the_first_of_its_local_day() -> None:
+    scale = device_of("scale-006")
+    zone = ZoneInfo(scale.zone)
+    for start_s in range(int(START_S), int(START_S) + 86_400, 1_200):
+        days = [datetime.fromtimestamp(start_s + t_s, zone).date() for t_s in scale.history(start_s)]
+        assert len(days) >= 4
+        assert datetime.fromtimestamp(start_s + 8, zone).date() not in days
+        assert -scale.history(start_s)[-1] < 2 * DAY_S, "no weight is missing"

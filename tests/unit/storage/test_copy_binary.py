@@ -77,7 +77,7 @@ def test_every_row_is_there_in_order() -> None:
     place = DEVICE_STATUS.columns.index("device")
     decoded = fields_of(encode_chart(DEVICE_STATUS, rows))
     assert [struct.unpack(">i", fields[place])[0] for fields in decoded] == [5, 3, 9]
-    assert {len(fields) for fields in decoded} == {14}
+    assert {len(fields) for fields in decoded} == {16}
 
 
 def test_no_rows_are_header_and_trailer() -> None:

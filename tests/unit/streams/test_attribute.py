@@ -69,11 +69,19 @@ def test_reading_belongs_to_its_patients_shard() -> None:
     assert one(1_500).shard.tolist() == [shard_of("p-1")]
 
 
-def test_device_status_stays_in_its_shard_and_needs_no_patient() -> None:
+def test_device_status_that_nobody_is_bound_for_stays_in_its_shard() -> None:
     result = one(10, metric=BATTERY, shard=3)
-    assert result.shard.tolist() == [3]
+    assert (result.shard.tolist(), result.patient.tolist()) == ([3], [0])
     assert result.reasons == {}
     assert result.status.tolist() == [True]
+
+
+def test_device_status_goes_to_whoever_wears_the_device_and_is_always_looked_up() -> None:
+    home = shard_of("p-1")
+    for shard in (3, home):
+        result = one(1_500, metric=BATTERY, bindings=(FIRST,), shard=shard)
+        assert (result.shard.tolist(), result.patient.tolist()) == ([home], [1])
+        assert result.settled.tolist() == [False]
 
 
 def test_unknown_device_is_quarantined() -> None:

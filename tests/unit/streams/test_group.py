@@ -42,6 +42,8 @@ def test_commands_are_passed_in_their_turn_and_count_no_reading() -> None:
     laid = lay_out([record(2, 0, reading("a", "96")), command])
     assert len(laid.columns) == 1
     assert [(s.next_offset, s.readings) for s in laid.spans] == [(2, 1)]
+    assert [(c.shard, c.offset) for c in laid.commands] == [(2, 1)]
+    assert laid.commands[0].body == b'{"command":"registry-changed","patients":["p"]}'
 
 
 def test_gap_in_offsets_is_our_fault_and_raises() -> None:

@@ -46,7 +46,7 @@ def test_id_is_the_hash_of_identity_and_patient() -> None:
 def test_number_decimals_and_unit_stay_as_sent_while_the_sample_is_converted() -> None:
     table = charted(reading("body_temp", "F", value_of(Decimal("100.58"))))
     assert (table["value"][0, 0], table["decimals"][0, 0]) == (100.58, 2)
-    sample = rows.samples(table)[0]
+    sample = rows.samples(table, table[:0])[0]
     assert (sample["value"], sample["sent"], sample["decimals"]) == (38.1, 100.58, 2)
 
 
@@ -54,13 +54,13 @@ def test_blood_pressure_is_one_row_and_a_sample_for_each_present_part() -> None:
     lost = absent(Absent.NOT_A_NUMBER)
     table = charted(reading("blood_pressure", "mmHg", value_of(Decimal(128)), value_of(Decimal(79)), lost))
     assert len(table) == 1
-    assert [(s["component"], s["value"]) for s in rows.samples(table)] == [(1, 128.0), (2, 79.0)]
+    assert [(s["component"], s["value"]) for s in rows.samples(table, table[:0])] == [(1, 128.0), (2, 79.0)]
 
 
 def test_absent_value_is_charted_without_a_number_and_is_no_sample() -> None:
     table = charted(reading("spo2", "%", absent(Absent.NOT_A_NUMBER)))
     assert (table["value"][0, 0], table["absent"][0, 0]) == (0.0, Absent.NOT_A_NUMBER)
-    assert len(rows.samples(table)) == 0
+    assert len(rows.samples(table, table[:0])) == 0
 
 
 def test_lateness_is_received_minus_measured_and_the_limit_itself_is_in_time() -> None:
@@ -69,3 +69,30 @@ def test_lateness_is_received_minus_measured_and_the_limit_itself_is_in_time() -
     assert table["flags"][0] == 0
     rows.too_late(table, 999)
     assert table["flags"][0] == Flag.TOO_LATE
+
+
+def test_coded_and_boolean_readings_are_samples_too() -> None:
+    """On supplemental oxygen, and V of ACVPU (the third of the NEWS2 chart's order)."""
+    table = charted(
+        reading("oxygen_in_use", "1", value_of(Decimal(1))), reading("consciousness", "1", value_of(Decimal(2)))
+    )
+    found = rows.samples(table, table[:0])
+    assert [(s["metric"], s["component"], s["value"]) for s in found] == [(43, 0, 1.0), (44, 0, 2.0)]
+
+
+def test_device_status_of_a_patient_is_a_sample_and_lost_contact_is_marked() -> None:
+    status = charted(
+        reading("battery", "%", value_of(Decimal(7))),
+        reading("sensor_contact", "1", value_of(Decimal(0))),
+        reading("sensor_contact", "1", value_of(Decimal(1))),
+        reading("sensor_contact", "1", value_of(Decimal(0))),
+    )
+    status["patient"][3] = 0  # nobody wears it
+    found = rows.samples(status[:0], status)
+    assert [(s["metric"], s["value"], s["flags"]) for s in found] == [
+        (45, 7.0, 0),
+        (46, 0.0, int(Flag.NO_CONTACT)),
+        (46, 1.0, 0),
+    ]
+    expected = observation_id(identity("d-1", "battery", 5_000_000, 4), "p-3")
+    assert UUID(bytes=found[0]["observation"].tobytes()) == expected

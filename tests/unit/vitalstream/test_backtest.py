@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,12 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.pack import SHIPPED, Pack
-from simulators.export import export
-from simulators.plan import SimulatedPatient, patients
-from simulators.scenarios import STORIES, WELL
+from alerts.pack import Pack, load_pack
 from vitals.errors import OperatorError
-from vitals.events import SpO2Target
+from vitals.events import Period, SpO2Target
 from vitalstream import backtest
 from vitalstream.backtest import Options
 from vitalstream.backtest_csv import Known, Readings, read_readings
@@ -185,37 +183,6 @@ def test_golden_history(tmp_path: Path, packs: list[Pack], options: Options) -> 
     }
 
 
-def _known(patient: SimulatedPatient) -> Known:
-    target = patient.scenario.spo2_target
-    return Known(patient.scenario.programmes, None if target is None else SpO2Target(*target))
-
-
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[SimulatedPatient]]:
-    """Every story and every kind of well patient, 60 s of each, as `demo --export` writes them."""
-    folder = tmp_path_factory.mktemp("export")
-    who = patients(len(STORIES) + len(WELL))
-    export(folder, who, start_s=1_790_000_000.0, live_s=60.0)
-    return folder, who
-
-
-@pytest.mark.parametrize("options", MODES, ids=str)
-@pytest.mark.parametrize("story", [*(story.name for story in STORIES), "well"])
-def test_exported_stories_cause_what_they_say(
-    tmp_path: Path, exported: tuple[Path, list[SimulatedPatient]], story: str, options: Options
-) -> None:
-    folder, who = exported
-    told = [patient for patient in who if patient.scenario.name == story]
-    text = (folder / f"{story}.csv").read_text(encoding="utf-8")
-    known = {patient.id: _known(patient) for patient in told}
-    alerts, summary = printed(tmp_path, text, backtest.load_packs(SHIPPED), options, known)
-    expected = sorted((patient.id, rule) for patient in told for rule in patient.expected)
-    assert [(alert["patient"], alert["rule"]) for alert in alerts] == expected
-    assert summary["patients"] == len(told)
-    assert summary["refused_rows"] == summary["duplicate_rows"] == 0
-    assert summary["readings"] == text.count("\n") - 1
-
-
 _MEASURES = st.one_of(
     st.tuples(st.just("spo2"), st.sampled_from(("49", "88", "89.9", "91", "92", "95")), st.just("%")),
     st.tuples(
@@ -346,7 +313,7 @@ def _rules_that_fired(tmp_path: Path, known: dict[str, Known] | None) -> list[st
         ({}, ["spo2-low-general"]),
         ({"a": Known(("copd",), None)}, ["spo2-low-general"]),
         ({"a": Known(("copd",), SpO2Target(88, 92))}, ["spo2-copd"]),
-        ({"a": Known(("hypertension",), SpO2Target(88, 92))}, ["bp-severe-systolic"]),
+        ({"a": Known(("hypertension",), SpO2Target(88, 92))}, ["bp-severe-systolic", "spo2-below-target"]),
     ],
 )
 def test_programmes_and_targets_choose_the_rules(
@@ -388,3 +355,45 @@ def test_packs_by_name_and_file(tmp_path: Path) -> None:
         backtest.load_packs(["generall"])
     with pytest.raises(OperatorError, match="low is in 2 of the packs"):
         backtest.load_packs([str(file), "general", str(file)])
+
+
+def test_what_is_known_of_a_patient_reaches_the_rules(packs: list[Pack]) -> None:
+    known = {"a": Known(("copd",), SpO2Target(88, 92), "Europe/Berlin", date(1951, 3, 28), pregnant=True)}
+    contexts = backtest.contexts_of(("a", "b"), packs, known)
+    a, b = contexts[1], contexts[2]
+    assert (a.zone, a.born, a.pregnancies) == ("Europe/Berlin", date(1951, 3, 28), (Period(None, None),))
+    assert a.spo2_targets == (SpO2Target(88, 92),)
+    assert (b.zone, b.born, b.pregnancies, b.spo2_targets) == ("UTC", None, (), ())
+
+
+#: Nothing comes any more: only the time that passes up to the last reading of anybody can tell.
+SILENCE = """
+[pack]
+id = "trial"
+version = 1
+programme = "copd"
+
+[[rule]]
+id = "silent"
+version = 1
+kind = "absence"
+metric = "spo2"
+priority = "low"
+source = "test"
+every = "1h"
+grace = "10m"
+"""
+
+
+@pytest.mark.parametrize("options", MODES, ids=str)
+def test_silence_counts_up_to_the_last_reading(tmp_path: Path, options: Options) -> None:
+    text = HEADER + (
+        "a,2026-03-01T10:00:00Z,spo2,97,%\n"
+        "b,2026-03-01T10:00:00Z,spo2,97,%\n"
+        "b,2026-03-01T11:05:00Z,spo2,97,%\n"
+        "b,2026-03-01T12:00:00Z,spo2,97,%\n"
+    )
+    alerts, _ = printed(tmp_path, text, [load_pack(SILENCE, "trial")], options)
+    assert [(one["patient"], one["opened_at"], one["cleared_at"]) for one in alerts] == [
+        ("a", "2026-03-01T11:10:00.000Z", None)
+    ]

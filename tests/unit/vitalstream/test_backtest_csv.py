@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from vitals.events import SpO2Target
 from vitals.reading import Flag
-from vitalstream.backtest_csv import REFUSALS_TOLD, BadTable, CannotRead, Known, Readings, read_patients, read_readings
+from vitalstream.backtest_csv import REFUSALS_TOLD, Known, Readings, read_patients, read_readings
+from vitalstream.csv_table import BadTable, CannotRead
 
 HEADER = "patient,measured_at,metric,value,unit\n"
 GOOD = "a,2026-03-01T10:00:00Z,spo2,97,%\n"
@@ -142,15 +144,15 @@ def test_patients_are_read(tmp_path: Path) -> None:
         "\ufeffpatient,born,zone,programme,spo2_target,pregnant,ward\n"
         "a,1951-03-28,Europe/Berlin,copd; hypertension,88-92,false,7\n"
         "b,,,heart-failure|copd,94-98,,\n"
-        "c,,,,,,\n"
+        "c,,,,,yes,\n"
         ",,,,,,\n",
         encoding="utf-8",
     )
     assert read_patients(file) == (
         {
-            "a": Known(("copd", "hypertension"), SpO2Target(88, 92)),
+            "a": Known(("copd", "hypertension"), SpO2Target(88, 92), "Europe/Berlin", date(1951, 3, 28)),
             "b": Known(("heart-failure", "copd"), SpO2Target(94, 98)),
-            "c": Known((), None),
+            "c": Known((), pregnant=True),
         },
         ("ward",),
     )
@@ -175,3 +177,49 @@ def test_a_wrong_row_of_patients_stops_everything(tmp_path: Path, row: str, said
     file.write_text(f"patient,born,zone,programme,spo2_target,pregnant\nz,,,,,\n{row}\n", encoding="utf-8")
     with pytest.raises(BadTable, match=f"line 3: .*{said}"):
         read_patients(file)
+
+
+# ---------------------------------------------------------------- devices and flags
+
+MORE = "patient,measured_at,metric,value,unit,device,flags\n"
+
+
+def test_devices_are_series_of_their_own(tmp_path: Path) -> None:
+    rows = "".join(f"a,2026-03-01T10:00:00Z,spo2,{value},%,{device},\n" for device, value in (("y", 90), ("x", 91)))
+    readings = read_text(tmp_path, MORE + rows + "a,2026-03-01T10:00:00Z,spo2,92,%,y,\n")
+    assert readings.rows["device"].tolist() == [2, 1]
+    assert readings.rows["value"][:, 0].tolist() == [90, 91]
+    assert readings.duplicates == 1
+    assert len(set(readings.rows["id"].tolist())) == 2
+    assert readings.ignored == ()
+
+
+def test_flags_are_marks_of_the_chart(tmp_path: Path) -> None:
+    rows = [
+        ("heart_rate,34,bpm,s", "no-contact"),
+        ("body_temp,36.6,C,t", " clock-ahead; questionable "),
+        ("spo2,10,%,o", ""),
+        ("spo2,97,%,p", "hurried"),
+        ("spo2,97,%,p", "improbable"),
+    ]
+    readings = read_text(tmp_path, MORE + "".join(f"a,2026-03-01T10:00:00Z,{row},{flags}\n" for row, flags in rows))
+    flags = [Flag(int(one)) for one in readings.rows["flags"]]
+    assert flags[:2] == [Flag.NO_CONTACT, Flag.CLOCK_AHEAD | Flag.QUESTIONABLE]
+    assert flags[2] & Flag.IMPROBABLE, "found by the value, as everywhere"
+    assert readings.refused.count == 2
+    assert "'hurried' is not known" in readings.refused.first[0][1]
+
+
+def test_what_a_score_and_a_technical_rule_want_is_read(tmp_path: Path) -> None:
+    rows = ["consciousness,A,", "consciousness,V,1", "oxygen_in_use,false,", "oxygen_in_use,TRUE,1", "battery,87,%"]
+    rows += ["sensor_contact,false,1", "oxygen_flow,2,L/min"]
+    lines = [f"a,2026-03-01T10:00:0{place}Z,{row}\n" for place, row in enumerate(rows)]
+    readings = read_text(tmp_path, "patient,measured_at,metric,value,unit\n" + "".join(lines))
+    assert readings.refused.first == []
+    assert readings.rows["value"][:, 0].tolist() == [0, 2, 0, 1, 87, 0, 2]
+
+
+def read_text(folder: Path, text: str) -> Readings:
+    file = folder / "more.csv"
+    file.write_text(text, encoding="utf-8")
+    return read_readings(file, lambda done, total: None)

@@ -7,6 +7,8 @@ export class ApiError extends Error {
     message: string,
     readonly by: string | null = null,
     readonly at: string | null = null,
+    /** Which one of several readings sent the error is about, by its place. */
+    readonly place: number | null = null,
   ) {
     super(message)
   }
@@ -16,8 +18,13 @@ export class ApiError extends Error {
 const timeout_ms = 15_000
 
 interface ErrorBody {
-  error?: { code?: string; message?: string; by?: string; at?: string }
+  error?: { code?: string; message?: string; by?: string; at?: string; reading?: number | null }
   issue?: { diagnostics?: string }[]
+}
+
+/** Whether nobody knows if a write was done: the answer got lost, or the server failed in the middle. */
+export function isUncertain(error: Error | null): boolean {
+  return error !== null && (!(error instanceof ApiError) || error.status === 0 || error.status >= 500)
 }
 
 let onSignedOut: () => void = () => undefined
@@ -58,5 +65,5 @@ export function post<T>(path: string, body: unknown): Promise<T> {
 function toError(status: number, body: unknown): ApiError {
   const { error, issue } = (body ?? {}) as ErrorBody
   const message = error?.message ?? issue?.[0]?.diagnostics ?? `The server answered ${String(status)}.`
-  return new ApiError(status, error?.code ?? 'unknown', message, error?.by ?? null, error?.at ?? null)
+  return new ApiError(status, error?.code ?? 'unknown', message, error?.by ?? null, error?.at ?? null, error?.reading ?? null)
 }

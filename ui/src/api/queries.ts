@@ -1,7 +1,7 @@
-import { QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { loadWorklist, putAlert } from '../live/store'
+import { QueryClient, useInfiniteQuery, useMutation, useQuery } from '@tanstack/react-query'
+import { loadWorklist } from '../live/store'
 import { ApiError, post, request, whenSignedOut } from './client'
-import type { Alert, Me, PatientView, SeriesView, Worklist } from './types'
+import type { Alert, Me, PatientView, ReadingsPage, SeriesView, Worklist } from './types'
 
 const retries = 2
 
@@ -70,10 +70,12 @@ export function useSignOut() {
   })
 }
 
+export const worklistKey = ['worklist'] as const
+
 /** The first picture; afterwards the stream keeps it true. */
 export function useWorklist() {
   return useQuery({
-    queryKey: ['worklist'],
+    queryKey: worklistKey,
     queryFn: async () => {
       const list = await request<Worklist>('/api/worklist')
       loadWorklist(list)
@@ -86,10 +88,12 @@ export function patientKey(id: string) {
   return ['patient', id] as const
 }
 
-export function usePatient(id: string) {
+/** Asks nothing while there is no patient: an alert may be about a gateway. */
+export function usePatient(id: string | null) {
   return useQuery({
-    queryKey: patientKey(id),
-    queryFn: () => request<PatientView>(`/api/patients/${encodeURIComponent(id)}`),
+    queryKey: patientKey(id ?? ''),
+    queryFn: () => request<PatientView>(`/api/patients/${encodeURIComponent(id ?? '')}`),
+    enabled: id !== null,
   })
 }
 
@@ -102,6 +106,27 @@ export function useSeries(id: string, hours: number) {
     queryKey: seriesKey(id, hours),
     queryFn: () => request<SeriesView>(`/api/patients/${encodeURIComponent(id)}/series?hours=${String(hours)}`),
     staleTime: 0,
+  })
+}
+
+export const readings_page = 50
+
+export function readingsKey(id: string) {
+  return ['readings', id] as const
+}
+
+/** Stored readings of all vitals or (`family` not empty) of one, newest first, page by page. */
+export function useReadings(id: string, family: string) {
+  return useInfiniteQuery({
+    queryKey: [...readingsKey(id), family],
+    queryFn: ({ pageParam }) => {
+      const asked = new URLSearchParams({ limit: String(readings_page) })
+      if (family !== '') asked.set('metric', family)
+      if (pageParam !== null) asked.set('after', pageParam)
+      return request<ReadingsPage>(`/api/patients/${encodeURIComponent(id)}/readings?${asked.toString()}`)
+    },
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next,
   })
 }
 
@@ -121,30 +146,5 @@ export function useObservation(id: string | null) {
     queryKey: ['observation', id],
     queryFn: () => request<unknown>(`/fhir/Observation/${encodeURIComponent(id ?? '')}`),
     enabled: id !== null,
-  })
-}
-
-/** Puts an alert into every place of the page that shows it. */
-export function spreadAlert(alert: Alert): void {
-  putAlert(alert)
-  queryClient.setQueryData(alertKey(alert.id), alert)
-  queryClient.setQueryData<PatientView>(patientKey(alert.patient), (view) => {
-    if (view?.alerts.some((known) => known.id === alert.id) !== true) return view
-    return { ...view, alerts: view.alerts.map((known) => (known.id === alert.id ? alert : known)) }
-  })
-}
-
-export function useAcknowledge() {
-  const client = useQueryClient()
-  return useMutation({
-    mutationFn: (id: string) => post<Alert>(`/api/alerts/${encodeURIComponent(id)}/acknowledge`, {}),
-    onSuccess: spreadAlert,
-    onError: (error, id) => {
-      // Somebody was faster: show whose name is on it.
-      if (error instanceof ApiError && error.status === 409) {
-        void client.invalidateQueries({ queryKey: alertKey(id) })
-        void client.invalidateQueries({ queryKey: ['patient'] })
-      }
-    },
   })
 }

@@ -5,6 +5,9 @@ export type Priority = 'high' | 'medium' | 'low' | 'technical'
 export type Bucket = 'unacknowledged' | 'active' | 'no_data' | 'rest'
 export type Freshness = 'fresh' | 'late' | 'stale' | 'none'
 export type Component = 'systolic' | 'diastolic' | 'mean'
+export type OutcomeCode = 'real' | 'artefact' | 'technical' | 'other'
+export type WrongReason = 'artefact' | 'wrong-patient' | 'wrong-value' | 'device-fault' | 'other'
+export type SilenceCause = 'patient' | 'device' | 'gateway' | 'pipeline'
 
 export interface Me {
   user: string
@@ -57,9 +60,19 @@ export interface AlertUpdate {
   because: AlertReading | null
 }
 
+/** What an alert turned out to be, in the words of whoever closed it. */
+export interface Outcome {
+  outcome: OutcomeCode
+  note: string | null
+  by: string
+  at: string
+}
+
+/** About a patient or, when `patient` is null, about a gateway. */
 export interface Alert {
   id: string
-  patient: string
+  patient: string | null
+  gateway: string | null
   patient_name: string | null
   rule: string
   version: string | number
@@ -69,12 +82,26 @@ export interface Alert {
   cleared_at: string | null
   acknowledged_by: string | null
   acknowledged_at: string | null
+  outcome: Outcome | null
   late: boolean
   title: string
   explanation: string
   readings: AlertReading[]
   limits: AlertLimits
   updates: AlertUpdate[]
+}
+
+/** Nothing came within the expected time; `since` is null when nothing ever came. */
+export interface Silence {
+  since: string | null
+  cause: SilenceCause
+}
+
+/** A gateway that is silent now; its alert opens a minute later than it is listed. */
+export interface SilentGateway {
+  gateway: string
+  seen_at: string | null
+  alert: Alert | null
 }
 
 /** An opaque sort key: rows are compared element by element. */
@@ -95,6 +122,7 @@ export interface Row {
   alert_count: number
   last_measured_at: string | null
   last_received_at: string | null
+  silence: Silence | null
   vitals: Tile[]
 }
 
@@ -111,6 +139,7 @@ export interface Worklist {
   server_time: string
   simulated: boolean
   counts: Counts
+  gateways: SilentGateway[]
   rows: Row[]
 }
 
@@ -148,6 +177,13 @@ export interface Limit {
   value: number
 }
 
+/** A point that was marked as wrong; it is never among `t` and `v`. */
+export interface WrongPoint {
+  t: number
+  v: number
+  observation: string
+}
+
 export interface Series {
   metric: string
   component: Component | null
@@ -158,6 +194,7 @@ export interface Series {
   t: number[]
   v: (number | null)[]
   flags?: number[]
+  wrong?: WrongPoint[]
   limits: Limit[]
 }
 
@@ -168,6 +205,46 @@ export interface SeriesView {
   series: Series[]
 }
 
+/** Who said why a reading is wrong. */
+export interface Wrong {
+  reason: WrongReason
+  note: string | null
+  by: string
+  at: string
+}
+
+export interface StoredReading {
+  observation: string
+  metric: string
+  label: string
+  text: string | null
+  unit: string
+  measured_at: string
+  received_at: string
+  device: string | null
+  source: 'device' | 'manual' | 'imported'
+  flags: string[]
+  absent_reason: string | null
+  status: 'final' | 'amended' | 'entered-in-error'
+  version: number
+  wrong: Wrong | null
+}
+
+export interface ReadingsPage {
+  readings: StoredReading[]
+  next: string | null
+}
+
+export type EnteredValue = number | boolean | string | { systolic: number; diastolic: number }
+
+/** A reading that a person types in. */
+export interface EnteredReading {
+  metric: string
+  value: EnteredValue
+  unit?: string
+  at?: string
+}
+
 /** One new reading on the live stream: patient, metric, component, device, time (ms), value, flags, absent reason. */
 export type Point = [string, string, Component | null, string, number, number | null, number, string | null]
 
@@ -175,6 +252,8 @@ export interface Vitals {
   server_time: string
   counts: Counts
   rows: Row[]
+  /** Present when it changed. */
+  gateways?: SilentGateway[]
   points: Point[]
   points_dropped?: boolean
 }

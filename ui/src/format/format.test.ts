@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import {
-  ageText, agoText, freshness, fullTimeText, keepUnits, limitText, numberText, offsetText, personText, programmesText, timeText, unitText,
+  ageText, agoText, freshness, fullTimeText, keepUnits, limitText, numberText, offsetText, personText, programmesText, subjectText, timeText, unitText, valueText,
 } from './format'
 
 const now = Date.parse('2026-11-22T10:42:00Z')
@@ -58,6 +58,17 @@ describe('words', () => {
 
   it('keeps numbers with their units', () => {
     expect(keepUnits('SpO2 85 % for 5 min, limit below 88 %')).toBe('SpO2 85\u00a0% for 5\u00a0min, limit below 88\u00a0%')
+  })
+
+  it('says codes in words, sent as a letter or as a number', () => {
+    expect([valueText('consciousness', 'V'), valueText('consciousness', '1'), valueText('oxygen_in_use', 'yes'), valueText('oxygen_in_use', '0'), valueText('spo2', '1')]).toEqual([
+      'V, responds to voice', 'C, new confusion', 'on oxygen', 'on air', '1',
+    ])
+  })
+
+  it('names whom an alert is about', () => {
+    expect(subjectText({ patient: 'p-1', patient_name: null, gateway: null })).toBe('p-1')
+    expect(subjectText({ patient: null, patient_name: null, gateway: 'gw-1' })).toBe('Gateway gw-1')
   })
 
   it('prints limits and numbers', () => {

@@ -1,5 +1,5 @@
 /** Times, ages and units as people read them: the one place where they become text. */
-import type { Freshness, Priority, Row } from '../api/types'
+import type { Alert, Freshness, Priority, Row } from '../api/types'
 
 const units: Record<string, string> = {
   'mm[Hg]': 'mmHg',
@@ -48,6 +48,29 @@ export const prioritySymbol: Record<Priority, string> = { high: '!!!', medium: '
 export function personText(row: Pick<Row, 'age_years' | 'sex'>): string {
   const age = row.age_years === null ? null : `${String(row.age_years)} y`
   return [age, row.sex].filter((part) => part !== null && part !== '').join(', ')
+}
+
+/** Whom or what an alert is about. */
+export function subjectText(alert: Pick<Alert, 'patient' | 'patient_name' | 'gateway'>): string {
+  return alert.patient_name ?? alert.patient ?? `Gateway ${alert.gateway ?? ''}`
+}
+
+/** A value's text: codes and yes or no as words, numbers as they are. */
+export function valueText(metric: string, text: string): string {
+  return valueWords[metric]?.[text] ?? text
+}
+
+const levelWords = { A: 'A, alert', C: 'C, new confusion', V: 'V, responds to voice', P: 'P, responds to pain', U: 'U, unresponsive' }
+
+// Lists of readings send a letter or yes and no, the inputs of a score the number behind it.
+const valueWords: Record<string, Record<string, string>> = {
+  consciousness: { ...levelWords, ...Object.fromEntries(Object.values(levelWords).map((word, i) => [String(i), word])) },
+  oxygen_in_use: { yes: 'on oxygen', no: 'on air', 1: 'on oxygen', 0: 'on air' },
+}
+
+/** The zone of this screen, for what belongs to no patient. */
+export function screenZone(): string {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone
 }
 
 const second = 1
@@ -142,7 +165,6 @@ export function offsetText(zone: string, ms: number): string {
   const name = parts.find((part) => part.type === 'timeZoneName')?.value ?? 'GMT'
   return name.replace('GMT', 'UTC')
 }
-
 
 /** A calendar date as sent (2026-11-22), in words, without any zone arithmetic. */
 export function dateText(date: string): string {

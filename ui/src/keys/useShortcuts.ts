@@ -13,6 +13,11 @@ function inDialog(target: EventTarget | null): boolean {
   return within || document.querySelector('[role="dialog"]') !== null
 }
 
+/** Opens the question how to close the first alert in sight that is not closed. */
+export function pressClose(): void {
+  document.querySelector<HTMLButtonElement>('[data-close-alert]')?.click()
+}
+
 /** Single keys for the screen in front; Escape works even when the others are switched off. */
 export function useShortcuts(shortcuts: Shortcuts): void {
   const on = useSingleKeys()

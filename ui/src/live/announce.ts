@@ -1,5 +1,6 @@
 /** What is spoken aloud: new high alerts only, never vitals, at most once in ten seconds. */
 import type { Alert } from '../api/types'
+import { subjectText } from '../format/format'
 
 export const quiet_ms = 10_000
 // Ids are remembered so that a replay after a reconnect stays silent; a thousand is more than a stream replays.
@@ -27,7 +28,7 @@ export function speak(state: Announcer, now_ms: number): [Announcer, string | nu
   const due = state.spoken_ms === null || now_ms - state.spoken_ms >= quiet_ms
   const [first] = state.waiting
   if (first === undefined || !due) return [state, null]
-  const who = first.patient_name ?? first.patient
+  const who = subjectText(first)
   const text =
     state.waiting.length === 1
       ? `New high alert. ${who}: ${first.title}`

@@ -48,6 +48,18 @@ describe('reduce', () => {
     expect(takeAlert(open, makeAlert({ id: 'other', patient: 'a' }))).toBe(open)
   })
 
+  it('keeps silent gateways, and puts an alert of one where it is shown', () => {
+    const silent = { gateway: 'gw-1', seen_at: '2026-11-22T10:40:00Z', alert: null }
+    const listed = takeWorklist(start, { ...makeWorklist([]), gateways: [silent] }, at(1))
+    const alert = makeAlert({ id: 'g-1', patient: null, gateway: 'gw-1', priority: 'technical' })
+    const told = reduce(listed, { type: 'alert', data: alert }, at(2))
+    expect(told.gateways).toEqual([{ ...silent, alert }])
+    expect(takeAlert(told, { ...alert, gateway: 'gw-2' })).toBe(told)
+    const quiet = reduce(told, vitals('2026-11-22T10:42:09Z'), at(3))
+    expect(quiet.gateways).toBe(told.gateways)
+    expect(reduce(quiet, { type: 'vitals', data: { server_time: '2026-11-22T10:42:10Z', counts, rows: [], points: [], gateways: [] } }, at(4)).gateways).toEqual([])
+  })
+
   it('hears every event', () => {
     for (const event of [{ type: 'resync', data: {} }, { type: 'hb', data: { server_time: '2026-11-22T10:42:07Z', lag_s: 3 } }] as LiveEvent[]) {
       expect(reduce(start, event, at(7)).heard).toEqual(at(7))

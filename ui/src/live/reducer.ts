@@ -1,5 +1,5 @@
 /** The live picture as a pure fold over the stream's events. */
-import type { Alert, Counts, LiveEvent, Row, Worklist } from '../api/types'
+import type { Alert, Counts, LiveEvent, Row, SilentGateway, Worklist } from '../api/types'
 import type { Instant, Reference } from './clock'
 
 export interface LiveState {
@@ -10,6 +10,8 @@ export interface LiveState {
   /** Server time (ms) at which each row was true: an older snapshot never overwrites a newer row. */
   asOf: ReadonlyMap<string, number>
   counts: Counts
+  /** Gateways that are silent now. */
+  gateways: readonly SilentGateway[]
   clock: Reference | null
   /** The stream's last event of any kind; null before the first. */
   heard: Instant | null
@@ -22,6 +24,7 @@ export const empty: LiveState = {
   rows: new Map(),
   asOf: new Map(),
   counts: { high: 0, medium: 0, low: 0, technical: 0, no_data: 0, patients: 0 },
+  gateways: [],
   clock: null,
   heard: null,
   lag_s: 0,
@@ -38,7 +41,8 @@ export function reduce(state: LiveState, event: LiveEvent, at: Instant): LiveSta
       return takeWorklist(heard, event.data, at)
     case 'vitals': {
       const told = Date.parse(event.data.server_time)
-      const next = { ...setClock(heard, event.data.server_time, at), counts: event.data.counts }
+      const { counts, gateways = state.gateways } = event.data
+      const next = { ...setClock(heard, event.data.server_time, at), counts, gateways }
       return event.data.rows.length === 0 ? next : { ...next, ...putRows(state, event.data.rows, told) }
     }
     case 'alert':
@@ -62,16 +66,23 @@ export function takeWorklist(state: LiveState, list: Worklist, at: Instant): Liv
   }
   const known = state.clock !== null && state.clock.server_ms > told
   const counts = known && state.loaded ? state.counts : list.counts
-  return { ...setClock(state, list.server_time, at), loaded: true, simulated: list.simulated, rows, asOf, counts }
+  return { ...setClock(state, list.server_time, at), loaded: true, simulated: list.simulated, rows, asOf, counts, gateways: list.gateways }
 }
 
 /** An alert as it is now; a row that shows it changes with it, its place is the server's to say. */
 export function takeAlert(state: LiveState, alert: Alert): LiveState {
+  if (alert.patient === null) return takeGatewayAlert(state, alert)
   const row = state.rows.get(alert.patient)
   if (row?.alert?.id !== alert.id) return state
   const rows = new Map(state.rows)
   rows.set(alert.patient, { ...row, alert })
   return { ...state, rows }
+}
+
+/** Which gateways are silent is the server's to say: an alert changes only where it is shown. */
+function takeGatewayAlert(state: LiveState, alert: Alert): LiveState {
+  if (!state.gateways.some((silent) => silent.gateway === alert.gateway)) return state
+  return { ...state, gateways: state.gateways.map((silent) => (silent.gateway === alert.gateway ? { ...silent, alert } : silent)) }
 }
 
 function putRows(state: LiveState, changed: readonly Row[], told: number): Pick<LiveState, 'rows' | 'asOf'> {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Point, Series, SeriesView } from '../api/types'
-import { addPoints, withGaps } from './series'
+import { addPoints, strike, withGaps } from './series'
 
 const series: Series = { metric: 'spo2', component: null, device: 'd-1', label: 'SpO2', unit: '%', gap_ms: 100, t: [100, 200, 400], v: [95, 96, 94], limits: [] }
 const view: SeriesView = { server_time: '', from: '', to: '', series: [series] }
@@ -32,5 +32,19 @@ describe('addPoints', () => {
   it('leaves what it was given alone', () => {
     addPoints(view, [point(500, 92)])
     expect(series.t).toEqual([100, 200, 400])
+  })
+})
+
+describe('strike', () => {
+  const at = (t: number) => new Date(t).toISOString()
+  it('takes a reading out of its line and keeps its point aside', () => {
+    const reading = { observation: 'o-1', metric: 'spo2', device: 'd-1', measured_at: at(200) }
+    expect(strike(view, reading).series[0]).toMatchObject({ t: [100, 400], v: [95, 94], wrong: [{ t: 200, v: 96, observation: 'o-1' }] })
+  })
+
+  it('leaves other devices and other times alone', () => {
+    const reading = { observation: 'o-1', metric: 'spo2', device: 'd-2', measured_at: at(200) }
+    expect(strike(view, reading).series[0]).toBe(series)
+    expect(strike(view, { ...reading, device: 'd-1', measured_at: at(300) }).series[0]).toBe(series)
   })
 })

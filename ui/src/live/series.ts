@@ -1,5 +1,5 @@
 /** Readings over time: new points go in where their measured time says, and silence stays a gap. */
-import type { Point, Series, SeriesView } from '../api/types'
+import type { Point, Series, SeriesView, StoredReading } from '../api/types'
 
 /** Past this many points since the last load the server is asked again, which thins old ones out. */
 export const appended_max = 2_000
@@ -30,6 +30,27 @@ function addPoint(series: Series, [, , , , t_ms, value, flags]: Point): Series {
     t: series.t.toSpliced(at - replaces, replaces, t_ms),
     v: series.v.toSpliced(at - replaces, replaces, value),
     flags: marks.toSpliced(at - replaces, replaces, flags),
+  }
+}
+
+/** Takes a reading that was marked as wrong out of its lines and keeps its points aside. */
+export function strike(view: SeriesView, reading: Pick<StoredReading, 'observation' | 'metric' | 'device' | 'measured_at'>): SeriesView {
+  const t_ms = Date.parse(reading.measured_at)
+  return {
+    ...view,
+    series: view.series.map((series) => {
+      const at = series.t.indexOf(t_ms)
+      if (at < 0 || series.metric !== reading.metric || (reading.device !== null && series.device !== reading.device)) return series
+      const value = series.v[at]
+      const wrong = series.wrong ?? []
+      return {
+        ...series,
+        t: series.t.toSpliced(at, 1),
+        v: series.v.toSpliced(at, 1),
+        flags: series.flags?.toSpliced(at, 1),
+        wrong: value === null || value === undefined ? wrong : [...wrong, { t: t_ms, v: value, observation: reading.observation }],
+      }
+    }),
   }
 }
 

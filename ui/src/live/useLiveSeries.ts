@@ -13,13 +13,19 @@ export function useLiveSeries(patient: string, hours: number): void {
     const key = seriesKey(patient, hours)
     let waiting: Point[] = []
     let appended = 0
+    let stale = false
 
     const reload = () => {
       waiting = []
       appended = 0
+      stale = false
       void queryClient.invalidateQueries({ queryKey: key })
     }
     const flush = () => {
+      if (stale) {
+        reload()
+        return
+      }
       const view = queryClient.getQueryData<SeriesView>(key)
       if (waiting.length === 0 || view === undefined) return
       const grown = addPoints(view, waiting)
@@ -30,8 +36,10 @@ export function useLiveSeries(patient: string, hours: number): void {
     }
     const stop = onEvent((event) => {
       if (event.type !== 'vitals') return
-      if (event.data.points_dropped === true) reload()
-      else waiting.push(...event.data.points.filter(([id]) => id === patient))
+      const own = event.data.points.filter(([id]) => id === patient)
+      waiting.push(...own)
+      // A row that changed without a reading: one was taken out, or something else that only the server can tell.
+      if (event.data.points_dropped === true || (own.length === 0 && event.data.rows.some((row) => row.patient === patient))) stale = true
     })
     const timer = setInterval(flush, draw_every_ms)
     return () => {

@@ -1,6 +1,7 @@
 import { useCallback, useEffect } from 'react'
-import { checkSession, patientKey, queryClient, spreadAlert } from '../api/queries'
+import { checkSession, patientKey, queryClient, worklistKey } from '../api/queries'
 import type { LiveEvent } from '../api/types'
+import { spreadAlert } from '../api/writes'
 import { useLiveEvents } from './hooks'
 import { start } from './store'
 
@@ -12,8 +13,9 @@ export function useLiveSession(): void {
       if (event.type === 'resync') void queryClient.invalidateQueries()
       if (event.type !== 'alert') return
       spreadAlert(event.data)
-      // The server decides which alerts a patient page lists and in what order.
-      void queryClient.invalidateQueries({ queryKey: patientKey(event.data.patient) })
+      // The server decides which alerts a patient page lists and in what order, and which gateways are silent.
+      const { patient } = event.data
+      void queryClient.invalidateQueries({ queryKey: patient === null ? worklistKey : patientKey(patient) })
     }, []),
   )
 }

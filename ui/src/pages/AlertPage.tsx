@@ -1,8 +1,9 @@
 import { ArrowLeft } from 'lucide-react'
 import { useMemo, useState } from 'react'
 import { Link, useLocation } from 'wouter'
-import { useAcknowledge, useAlert, usePatient } from '../api/queries'
+import { useAlert, usePatient } from '../api/queries'
 import type { Alert } from '../api/types'
+import { useAcknowledge } from '../api/writes'
 import { Acknowledge } from '../components/alert/Acknowledge'
 import { AlertChanges } from '../components/alert/AlertChanges'
 import { AlertReadings } from '../components/alert/AlertReadings'
@@ -14,7 +15,8 @@ import { useSignedIn } from '../components/shell/useSignedIn'
 import { ErrorState } from '../components/states/ErrorState'
 import { PageSkeleton } from '../components/states/PageSkeleton'
 import { ZonedTime } from '../components/ZonedTime'
-import { useShortcuts } from '../keys/useShortcuts'
+import { screenZone, subjectText } from '../format/format'
+import { pressClose, useShortcuts } from '../keys/useShortcuts'
 import styles from './AlertPage.module.css'
 import { useTitle } from './useTitle'
 
@@ -31,31 +33,33 @@ function AlertDetail({ alert }: { alert: Alert }) {
   const patient = usePatient(alert.patient)
   const { mutate: acknowledge, isPending } = useAcknowledge()
   const [observation, setObservation] = useState<string | null>(null)
-  const back = `/patients/${encodeURIComponent(alert.patient)}`
+  const back = alert.patient === null ? '/' : `/patients/${encodeURIComponent(alert.patient)}`
   const open = alert.acknowledged_by === null
   useShortcuts(
     useMemo(
       () => ({
         Escape: () => { go(back) },
         a: () => { if (open && me.role === 'clinician' && !isPending) acknowledge(alert.id) },
+        c: pressClose,
       }),
       [go, back, open, me.role, acknowledge, isPending, alert.id],
     ),
   )
   const person = patient.data?.patient
-  // Until the patient's zone is known times are in UTC, and say so.
-  const zone = person?.zone ?? 'UTC'
+  // A gateway has no zone; until the patient's is known times are in UTC, and say so.
+  const zone = alert.patient === null ? screenZone() : (person?.zone ?? 'UTC')
   return (
     <>
       <Link href={back} className={styles.back}>
         <ArrowLeft size={16} aria-hidden />
-        {alert.patient_name ?? alert.patient}
+        {alert.patient === null ? 'Worklist' : subjectText(alert)}
       </Link>
       <article data-testid={`alert-${alert.id}`}>
         <div className={styles.head}>
           <div>
             <PriorityMark priority={alert.priority} flashing={open && alert.condition === 'active'} quiet={!open} />
             <h1>{alert.title}</h1>
+            {alert.patient === null && <p className={styles.when}>{subjectText(alert)}, for every patient behind it</p>}
             <p className={styles.explanation}>{alert.explanation}</p>
             <p className={styles.when}>
               Opened <ZonedTime at={alert.opened_at} zone={zone} />

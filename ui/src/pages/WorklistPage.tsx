@@ -2,6 +2,7 @@ import { Kbd, TextInput } from '@mantine/core'
 import { Search } from 'lucide-react'
 import { useMemo, useRef, useState } from 'react'
 import { useWorklist } from '../api/queries'
+import { GatewayStrip } from '../components/silence/GatewayStrip'
 import { ErrorState } from '../components/states/ErrorState'
 import { NoPatients } from '../components/states/NoPatients'
 import { PageSkeleton } from '../components/states/PageSkeleton'
@@ -30,10 +31,10 @@ export function WorklistPage() {
 function Worklist() {
   const search = useRef<HTMLInputElement>(null)
   const [text, setText] = useState('')
-  const { placed, changed, release, holding } = useHeldOrder()
+  const { placed, above, changed, release, holding } = useHeldOrder()
   const found = useMemo(() => placed.filter(({ row }) => matches(row, text)), [placed, text])
   useRowMemory()
-  useShortcuts(useMemo(() => ({ ...rowKeys, r: release, '/': () => { search.current?.focus() } }), [release]))
+  useShortcuts({ ...rowKeys, r: release, '/': () => { search.current?.focus() } })
   return (
     <>
       <div className={styles.top}>
@@ -59,6 +60,7 @@ function Worklist() {
         />
       </div>
       <HeldNotice changed={changed} onRefresh={release} />
+      <GatewayStrip gateways={above.gateways} isBlind={above.isBlind} />
       {/* Only listens whether a pointer or the focus is inside; nothing here acts on them. */}
       <div {...holding}>
         {found.length > 0 && <WorklistTable placed={found} />}

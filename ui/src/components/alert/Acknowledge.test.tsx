@@ -1,31 +1,11 @@
-import { MantineProvider } from '@mantine/core'
-import { QueryClientProvider } from '@tanstack/react-query'
-import { cleanup, fireEvent, render, screen } from '@testing-library/react'
+import { cleanup, fireEvent, screen } from '@testing-library/react'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { queryClient } from '../../api/queries'
 import type { Role } from '../../api/types'
 import { makeAlert } from '../../live/fixtures'
-import { SignedIn } from '../shell/useSignedIn'
+import { answer, sent, show as showPart } from '../testing'
 import { Acknowledge } from './Acknowledge'
 
-function show(role: Role = 'clinician', alert = makeAlert()) {
-  const me = { user: 'dr.keller', role, patient: null, simulated: true, server_time: '2026-11-22T10:42:00Z' }
-  render(
-    <MantineProvider>
-      <QueryClientProvider client={queryClient}>
-        <SignedIn.Provider value={me}>
-          <Acknowledge alert={alert} zone="Europe/Berlin" />
-        </SignedIn.Provider>
-      </QueryClientProvider>
-    </MantineProvider>,
-  )
-}
-
-function answer(status: number, body: unknown) {
-  const fetched = vi.fn<typeof fetch>(() => Promise.resolve(new Response(JSON.stringify(body), { status })))
-  vi.stubGlobal('fetch', fetched)
-  return fetched
-}
+const show = (role: Role = 'clinician', alert = makeAlert()) => { showPart(<Acknowledge alert={alert} zone="Europe/Berlin" />, role) }
 
 afterEach(() => {
   cleanup()
@@ -64,5 +44,47 @@ describe('Acknowledge', () => {
     show('administrator')
     expect(screen.queryByTestId('acknowledge-a-1')).toBeNull()
     expect(screen.getByText('Not acknowledged')).toBeDefined()
+  })
+})
+
+describe('closing', () => {
+  const outcome = { outcome: 'artefact' as const, note: 'cold fingers', by: 'dr.keller', at: '2026-11-22T10:43:00Z' }
+  const ask = () => { fireEvent.click(screen.getByTestId('close-a-1')) }
+  const confirm = () => { fireEvent.submit(screen.getByTestId('close-dialog')) }
+
+  it('sends the outcome with its note', async () => {
+    const fetched = answer(200, makeAlert({ acknowledged_by: 'dr.keller', outcome }))
+    show()
+    ask()
+    fireEvent.click(await screen.findByLabelText('Artefact'))
+    fireEvent.change(screen.getByLabelText(/Note/), { target: { value: ' cold fingers ' } })
+    confirm()
+    await vi.waitFor(() => { expect(fetched).toHaveBeenCalledOnce() })
+    expect(sent(fetched)).toEqual(['/api/alerts/a-1/close', { outcome: 'artefact', note: 'cold fingers' }])
+    await vi.waitFor(() => { expect(screen.queryByTestId('close-dialog')).toBeNull() })
+  })
+
+  it('sends nothing before an outcome is chosen', async () => {
+    const fetched = answer(200, {})
+    show()
+    ask()
+    await screen.findByTestId('close-dialog')
+    confirm()
+    expect(fetched).not.toHaveBeenCalled()
+  })
+
+  it('names who was first when somebody else was', async () => {
+    answer(409, { error: { code: 'already-closed', message: 'taken', by: 'nurse.patel', at: '2026-11-22T10:41:00Z' } })
+    show()
+    ask()
+    fireEvent.click(await screen.findByLabelText('Real'))
+    confirm()
+    expect((await screen.findByTestId('outcome-by-a-1')).textContent).toMatch(/Already closed by nurse\.patel at .*11:41/)
+  })
+
+  it('shows outcome, name, time and note once closed, and no button', () => {
+    show('clinician', makeAlert({ acknowledged_by: 'nurse.patel', acknowledged_at: '2026-11-22T10:42:00Z', outcome }))
+    expect(screen.getByTestId('outcome-by-a-1').textContent).toMatch(/Closed as an artefact by dr\.keller at .*11:43.*cold fingers/)
+    expect(screen.queryByRole('button')).toBeNull()
   })
 })

@@ -1,5 +1,5 @@
 import type { AlertUpdate } from '../../api/types'
-import { unitText } from '../../format/format'
+import { unitText, valueText } from '../../format/format'
 import { ZonedTime } from '../ZonedTime'
 import styles from './AlertParts.module.css'
 import { metricText } from './metricText'
@@ -30,7 +30,7 @@ export function AlertChanges({ updates, zone, onRaw }: Props) {
             <p>
               because of{' '}
               <button type="button" className={styles.link} onClick={() => { onRaw(because.observation) }}>
-                {metricText(because.metric)} {because.value} {unitText(because.unit)}
+                {metricText(because.metric)} {valueText(because.metric, because.value)} {unitText(because.unit)}
               </button>
               , measured <ZonedTime at={because.measured_at} zone={zone} />
             </p>

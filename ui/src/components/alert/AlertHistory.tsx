@@ -4,6 +4,7 @@ import { Section } from '../Section'
 import { PriorityMark } from '../PriorityMark'
 import { ZonedTime } from '../ZonedTime'
 import styles from './AlertHistory.module.css'
+import { outcomeWord } from './outcomes'
 
 export function AlertHistory({ alerts, zone }: { alerts: Alert[]; zone: string }) {
   return (
@@ -20,6 +21,7 @@ export function AlertHistory({ alerts, zone }: { alerts: Alert[]; zone: string }
                   <ZonedTime at={alert.opened_at} zone={zone} />
                   {alert.cleared_at !== null && <> to <ZonedTime at={alert.cleared_at} zone={zone} /></>}
                   {alert.acknowledged_by !== null && `, acknowledged by ${alert.acknowledged_by}`}
+                  {alert.outcome && `, closed as ${outcomeWord[alert.outcome.outcome]}`}
                 </small>
               </span>
               <span className={styles.condition}>{alert.condition}</span>

@@ -1,6 +1,6 @@
 import { Braces } from 'lucide-react'
 import type { AlertReading } from '../../api/types'
-import { unitText } from '../../format/format'
+import { unitText, valueText } from '../../format/format'
 import { IconButton } from '../IconButton'
 import { ZonedTime } from '../ZonedTime'
 import styles from './AlertParts.module.css'
@@ -30,7 +30,7 @@ export function AlertReadings({ readings, zone, onRaw }: Props) {
           <tr key={`${reading.observation} ${reading.metric}`}>
             <td><ZonedTime at={reading.measured_at} zone={zone} /></td>
             <td>{metricText(reading.metric)}</td>
-            <td><strong>{reading.value}</strong> {unitText(reading.unit)}</td>
+            <td><strong>{valueText(reading.metric, reading.value)}</strong> {unitText(reading.unit)}</td>
             <td>
               <IconButton label={`${metricText(reading.metric)} ${reading.value}: FHIR resource`} onClick={() => { onRaw(reading.observation) }}>
                 <Braces size={14} aria-hidden />

@@ -1,5 +1,5 @@
 /** A metric's key as words: the few that need more than a space instead of an underscore are listed. */
-const words: Record<string, string> = { spo2: 'SpO2', resp_rate: 'respiratory rate', body_temp: 'body temperature' }
+const words: Record<string, string> = { spo2: 'SpO2', resp_rate: 'respiratory rate', body_temp: 'body temperature', oxygen_in_use: 'oxygen', news2: 'NEWS2' }
 
 export function metricText(metric: string): string {
   const [name = metric, component] = metric.split('.')

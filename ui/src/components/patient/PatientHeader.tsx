@@ -1,4 +1,5 @@
 import { ArrowLeft } from 'lucide-react'
+import type { ReactNode } from 'react'
 import { Link } from 'wouter'
 import type { PatientView } from '../../api/types'
 import { clockText, dateText, offsetText, personText, programmesText } from '../../format/format'
@@ -7,7 +8,7 @@ import { useSignedIn } from '../shell/useSignedIn'
 import styles from './PatientHeader.module.css'
 
 /** Who this is, in whose time the page speaks. Stays in sight while the page scrolls. */
-export function PatientHeader({ person }: { person: PatientView['patient'] }) {
+export function PatientHeader({ person, action }: { person: PatientView['patient']; action?: ReactNode }) {
   const me = useSignedIn()
   const clock = useTicking((ms) => `${clockText(ms, person.zone)} (${offsetText(person.zone, ms)})`)
   const programmes = programmesText(person.programmes.map((enrolment) => enrolment.programme))
@@ -47,6 +48,7 @@ export function PatientHeader({ person }: { person: PatientView['patient'] }) {
           <dd>{clock}</dd>
         </div>
       </dl>
+      {action}
     </div>
   )
 }

@@ -7,6 +7,8 @@ const keys = [
   [['j', 'k'], 'Next and previous row'],
   [['Enter'], 'Open the row'],
   [['a'], 'Acknowledge the first open alert of this patient'],
+  [['c'], 'Close it with an outcome, acknowledging it too'],
+  [['n'], 'Add readings of this patient'],
   [['/'], 'Search'],
   [['r'], 'Refresh; on the worklist also put held rows in order'],
   [['Esc'], 'Back'],

@@ -52,7 +52,7 @@ export function TrendPanel({ panel, zone, from_ms, to_ms, last }: Props) {
     const element = box.current
     if (element === null) return
     const height = plot_height_px + (last ? axis_height_px : 0)
-    const made = new uPlot({ ...options(newest.current, zone, last, onCursor), width: element.clientWidth }, undefined, element)
+    const made = new uPlot({ ...options(() => newest.current, zone, last, onCursor), width: element.clientWidth }, undefined, element)
     chart.current = made
     const observer = new ResizeObserver(() => { made.setSize({ width: element.clientWidth, height }) })
     observer.observe(element)

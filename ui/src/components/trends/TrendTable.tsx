@@ -1,5 +1,5 @@
 import { clockSecondsText, numberText, timeText } from '../../format/format'
-import { seriesName, summary, type Panel } from './panels'
+import { seriesName, summary, wrongOf, type Panel } from './panels'
 import styles from './Trends.module.css'
 
 // More rows than anyone reads; the whole history is the API's to give.
@@ -7,7 +7,8 @@ const rows_max = 200
 
 /** The same readings as numbers, newest first. */
 export function TrendTable({ panel, zone, now_ms }: { panel: Panel; zone: string; now_ms: number }) {
-  const times = [...new Set(panel.series.flatMap((series) => series.t))].sort((a, b) => b - a)
+  const times = [...new Set(panel.series.flatMap((series) => [...series.t, ...wrongOf(series).map((point) => point.t)]))].sort((a, b) => b - a)
+  const wrong = panel.series.map((series) => new Map(wrongOf(series).map((point) => [point.t, point.v])))
   const values = panel.series.map((series) => new Map(series.t.map((at, i) => [at, series.v[i] ?? null])))
   return (
     <div className={styles.tablePart}>
@@ -31,7 +32,13 @@ export function TrendTable({ panel, zone, now_ms }: { panel: Panel; zone: string
                 <th scope="row">{timeText(at, zone, now_ms, clockSecondsText)}</th>
                 {values.map((map, i) => {
                   const value = map.get(at)
-                  return <td key={i}>{value === undefined ? '' : value === null ? 'no number' : numberText(value)}</td>
+                  const struck = wrong[i]?.get(at)
+                  return (
+                    <td key={i}>
+                      {value !== undefined && (value === null ? 'no number' : numberText(value))}
+                      {struck !== undefined && <><s>{numberText(struck)}</s> marked as wrong</>}
+                    </td>
+                  )
                 })}
               </tr>
             ))}

@@ -70,7 +70,7 @@ export default function Trends({ patient, zone, alerts }: { patient: string; zon
           {panels.map((panel, i) => (
             <TrendPanel key={panel.metric} panel={panel} zone={zone} from_ms={from_ms} to_ms={to_ms} last={i === panels.length - 1} />
           ))}
-          <p className={styles.zone}>Times in {zone}. Straight coloured lines are alert limits; a break in a curve is a silence; a cross is a reading in doubt.</p>
+          <p className={styles.zone}>Times in {zone}. Straight coloured lines are alert limits; a break in a curve is a silence; a cross is a reading in doubt; a hollow cross struck through was marked as wrong and counts for nothing.</p>
         </div>
       )}
       {panels.length > 0 && asTable && (

@@ -2,7 +2,7 @@
 import type uPlot from 'uplot'
 import type { Priority } from '../../api/types'
 import { clockText, dayText, numberText } from '../../format/format'
-import { limitLines, yRange, type Line, type Panel } from './panels'
+import { limitLines, wrongOf, yRange, type Line, type Panel } from './panels'
 
 export const plot_height_px = 104
 export const axis_height_px = 26
@@ -47,7 +47,9 @@ function nearest(u: uPlot, seriesIdx: number, idx: number): number {
   return idx
 }
 
-export function options(panel: Panel, zone: string, last: boolean, onCursor: (u: uPlot) => void): uPlot.Options {
+/** `newest` is asked at each drawing: marks change without the chart being built anew. */
+export function options(newest: () => Panel, zone: string, last: boolean, onCursor: (u: uPlot) => void): uPlot.Options {
+  const panel = newest()
   const lines = limitLines(panel)
   const grid = { stroke: colour('--line'), width: 1 }
   const axis = { stroke: colour('--ink-3'), font, ticks: { show: false } }
@@ -66,7 +68,7 @@ export function options(panel: Panel, zone: string, last: boolean, onCursor: (u:
     },
     scales: {
       x: { time: true, range: (_, min, max) => [min, max] },
-      y: { range: (_, low, high) => yRange(low, high, lines) },
+      y: { range: (_, low, high) => yRange(...extent(newest(), low, high), lines) },
     },
     axes: [
       {
@@ -90,10 +92,17 @@ export function options(panel: Panel, zone: string, last: boolean, onCursor: (u:
     ],
     hooks: {
       drawAxes: [(u) => { drawLimits(u, lines) }],
-      draw: [(u) => { drawFlags(u, panel) }],
+      draw: [(u) => { drawFlags(u, newest()) }, (u) => { drawWrong(u, newest()) }],
       setCursor: [onCursor],
     },
   }
+}
+
+/** The values on the lines; where all of them were marked as wrong, those. A wrong value never squeezes the true ones. */
+function extent(panel: Panel, low: number | null, high: number | null): [number, number] {
+  if (low !== null && high !== null) return [low, high]
+  const values = panel.series.flatMap(wrongOf).map((point) => point.v)
+  return values.length === 0 ? [0, 0] : [Math.min(...values), Math.max(...values)]
 }
 
 /** Clock times, and the day where it begins. */
@@ -155,5 +164,38 @@ function drawFlags(u: uPlot, panel: Panel): void {
     }
   }
   ctx.stroke()
+  ctx.restore()
+}
+
+/** What was marked as wrong: a hollow cross, struck through; at the edge when its value lies beyond it. */
+function drawWrong(u: uPlot, panel: Panel): void {
+  const { ctx, bbox } = u
+  const scale = devicePixelRatio
+  const arm = 5 * scale
+  ctx.save()
+  ctx.beginPath()
+  ctx.rect(bbox.left, bbox.top - arm, bbox.width, bbox.height + 2 * arm)
+  ctx.clip()
+  const crosses = new Path2D()
+  const strikes = new Path2D()
+  for (const { t, v } of panel.series.flatMap(wrongOf)) {
+    const x = u.valToPos(t, 'x', true)
+    const y = Math.min(Math.max(u.valToPos(v, 'y', true), bbox.top + arm), bbox.top + bbox.height - arm)
+    crosses.moveTo(x - arm, y - arm)
+    crosses.lineTo(x + arm, y + arm)
+    crosses.moveTo(x - arm, y + arm)
+    crosses.lineTo(x + arm, y - arm)
+    strikes.moveTo(x - arm * 1.7, y)
+    strikes.lineTo(x + arm * 1.7, y)
+  }
+  ctx.lineCap = 'round'
+  for (const [name, width] of [['--ink-2', 5], ['--surface', 2.4]] as const) {
+    ctx.strokeStyle = colour(name)
+    ctx.lineWidth = width * scale
+    ctx.stroke(crosses)
+  }
+  ctx.strokeStyle = colour('--ink-2')
+  ctx.lineWidth = 1.4 * scale
+  ctx.stroke(strikes)
   ctx.restore()
 }

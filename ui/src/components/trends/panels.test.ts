@@ -18,6 +18,13 @@ describe('panels', () => {
     expect(panels.map(({ metric, series: parts }) => [metric, parts.length])).toEqual([['blood_pressure', 2], ['spo2', 1]])
   })
 
+  it('shows a series of which everything was marked as wrong, and draws no code as a curve', () => {
+    const wrong = [{ t: 0, v: 41, observation: 'o-1' }]
+    const panels = toPanels([series({ t: [], v: [], wrong }), series({ metric: 'consciousness' }), series({ metric: 'oxygen_in_use' })])
+    expect(panels.map(({ metric }) => metric)).toEqual(['spo2'])
+    expect(panels[0] && summary(panels[0], 'UTC', 120_000)).toBe('SpO2: 1 reading marked as wrong.')
+  })
+
   it('says in one sentence what a chart shows', () => {
     const [panel] = toPanels([series({})])
     expect(panel && summary(panel, 'UTC', 120_000)).toBe('SpO2: 2 readings, from 86 to 95 %, latest 86 at 00:01.')

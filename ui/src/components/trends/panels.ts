@@ -1,6 +1,6 @@
 /** What the stacked trends show, as plain data: one panel per metric, one x array per panel, sentences for the ear. */
 import uPlot from 'uplot'
-import type { Limit, Series } from '../../api/types'
+import type { Limit, Series, WrongPoint } from '../../api/types'
 import { countText, limitText, numberText, timeText, unitText } from '../../format/format'
 import { withGaps } from '../../live/series'
 import { metricText } from '../alert/metricText'
@@ -19,11 +19,19 @@ function place(metric: string): number {
   return at < 0 ? order.length : at
 }
 
+// A code and a yes or no are no curves; the list of readings has them.
+const not_drawn = ['consciousness', 'oxygen_in_use']
+
 export function toPanels(series: readonly Series[]): Panel[] {
-  const spoken = series.filter((one) => one.t.length > 0)
+  const spoken = series.filter((one) => (one.t.length > 0 || wrongOf(one).length > 0) && !not_drawn.includes(one.metric))
   return [...new Set(spoken.map((one) => one.metric))]
     .map((metric) => toPanel(spoken.filter((one) => one.metric === metric)))
     .sort((a, b) => place(a.metric) - place(b.metric) || a.metric.localeCompare(b.metric))
+}
+
+/** Points that somebody marked as wrong. */
+export function wrongOf({ wrong = [] }: Series): readonly WrongPoint[] {
+  return wrong
 }
 
 function toPanel(series: Series[]): Panel {
@@ -42,9 +50,14 @@ export function toColumns(panel: Panel, resolution_ms: number): uPlot.AlignedDat
   )
 }
 
+/** What was entered by hand comes from a device of the server's own making. */
+function deviceText(device: string): string {
+  return device.startsWith('manual-') ? 'by hand' : device
+}
+
 export function seriesName(series: Series, panel: Panel): string {
   const several = new Set(panel.series.map((one) => one.device)).size > 1
-  return [series.component, several ? series.device : null].filter(Boolean).join(', ')
+  return [series.component, several ? deviceText(series.device) : null].filter(Boolean).join(', ')
 }
 
 /** One sentence a series: how many readings, the range, the latest. */
@@ -55,12 +68,14 @@ export function summary(panel: Panel, zone: string, now_ms: number): string {
     const last = series.v[at]
     const name = seriesName(series, panel)
     const what = name === '' ? panel.label : `${panel.label} ${name}`
-    if (at < 0 || last === null || last === undefined) return `${what}: no number among ${countText(series.t.length, 'reading')}.`
+    const struck = wrongOf(series).length === 0 ? '' : ` ${countText(wrongOf(series).length, 'reading')} marked as wrong.`
+    if (series.t.length === 0) return `${what}:${struck}`
+    if (at < 0 || last === null || last === undefined) return `${what}: no number among ${countText(series.t.length, 'reading')}.${struck}`
     const when = timeText(series.t[at] ?? now_ms, zone, now_ms)
-    if (values.length === 1) return `${what}: 1 reading, ${numberText(last)} ${panel.unit} at ${when}.`
+    if (values.length === 1) return `${what}: 1 reading, ${numberText(last)} ${panel.unit} at ${when}.${struck}`
     const [low, high] = [Math.min(...values), Math.max(...values)]
     const range = low === high ? `always ${numberText(low)}` : `from ${numberText(low)} to ${numberText(high)}`
-    return `${what}: ${countText(values.length, 'reading')}, ${range} ${panel.unit}, latest ${numberText(last)} at ${when}.`
+    return `${what}: ${countText(values.length, 'reading')}, ${range} ${panel.unit}, latest ${numberText(last)} at ${when}.${struck}`
   })
   return sentences.join(' ')
 }

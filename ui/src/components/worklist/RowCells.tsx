@@ -5,6 +5,8 @@ import { clockText, keepUnits, personText, programmesText } from '../../format/f
 import { useTicking } from '../../live/hooks'
 import { Measured } from '../Measured'
 import { PriorityMark } from '../PriorityMark'
+import { SilentSince } from '../silence/SilentSince'
+import { silenceStep } from '../silence/silenceText'
 import { LastHeard } from './LastHeard'
 import { emphasis } from './emphasis'
 import styles from './Worklist.module.css'
@@ -41,7 +43,7 @@ export const RowCells = memo(function RowCells({ row, href }: Props) {
         </span>
       </th>
       <td role="cell" className={styles.why}>
-        <span className={styles.reason}>{keepUnits(row.why)}</span>
+        <Why row={row} />
         {alert?.acknowledged_by && <span className={styles.detail}>Acknowledged by {alert.acknowledged_by}</span>}
         {row.alert_count > 1 && <span className={styles.detail}>and {row.alert_count - 1} more</span>}
       </td>
@@ -58,6 +60,27 @@ export const RowCells = memo(function RowCells({ row, href }: Props) {
     </>
   )
 }, mayWait)
+
+/** Silence is the reason of a row without alerts, and a line below the reason of any other. */
+function Why({ row }: { row: Row }) {
+  const { silence } = row
+  if (!silence) return <span className={styles.reason}>{keepUnits(row.why)}</span>
+  const since = <SilentSince silence={silence} zone={row.zone} />
+  if (row.alert === null) {
+    return (
+      <>
+        <span className={styles.reason}>{since}</span>
+        <span className={styles.detail}>{silenceStep[silence.cause]}</span>
+      </>
+    )
+  }
+  return (
+    <>
+      <span className={styles.reason}>{keepUnits(row.why)}</span>
+      <span className={styles.detail}>{since}</span>
+    </>
+  )
+}
 
 function LocalClock({ zone }: { zone: string }) {
   return <>{useTicking((ms) => clockText(ms, zone))}</>

@@ -1,4 +1,4 @@
-import { useCallback, useMemo, useState, type FocusEvent, type PointerEvent } from 'react'
+import { useMemo, useState, type FocusEvent, type PointerEvent } from 'react'
 import { arrange, nothingShown, sortRows } from '../../live/order'
 import { useLive } from '../../live/hooks'
 import type { Placed } from './WorklistTable'
@@ -11,8 +11,18 @@ export function useHeldOrder() {
   const [pointer, setPointer] = useState(false)
   const [focus, setFocus] = useState(false)
 
-  const next = arrange(shown, sorted, pointer || focus)
+  const held = pointer || focus
+  const next = arrange(shown, sorted, held)
   if (next !== shown) setShown(next)
+
+  // What stands above the rows would move them too when it comes or goes.
+  const silent = useLive((state) => state.gateways)
+  const isBlind = useLive((state) => [...state.rows.values()].some((row) => row.silence?.cause === 'pipeline'))
+  const name = [String(isBlind), ...silent.map(({ gateway }) => gateway)].join(' ')
+  const [above, setAbove] = useState({ name, gateways: silent, isBlind })
+  const catchUp = { name, gateways: silent, isBlind }
+  const waits = held && name !== above.name
+  if (!waits && (above.gateways !== silent || above.isBlind !== isBlind)) setAbove(catchUp)
 
   const placed = useMemo<Placed[]>(
     () =>
@@ -22,7 +32,10 @@ export function useHeldOrder() {
       }),
     [next.places, rows],
   )
-  const release = useCallback(() => { setShown(arrange(nothingShown, sorted, false)) }, [sorted])
+  const release = () => {
+    setShown(arrange(nothingShown, sorted, false))
+    setAbove(catchUp)
+  }
   const holding = {
     // A finger leaves the glass after each touch; only a resting mouse or pen holds.
     onPointerEnter: (event: PointerEvent) => { setPointer(event.pointerType !== 'touch') },
@@ -30,5 +43,5 @@ export function useHeldOrder() {
     onFocus: () => { setFocus(true) },
     onBlur: (event: FocusEvent) => { setFocus(event.currentTarget.contains(event.relatedTarget)) },
   }
-  return { placed, changed: next.changed, release, holding }
+  return { placed, above, changed: next.changed + Number(waits), release, holding }
 }
