@@ -257,7 +257,9 @@ def summary(readings: Readings, alerts: Sequence[Alert]) -> dict[str, Any]:
 def remarks(readings: Readings, packs: Sequence[Pack], known: Mapping[str, Known] | None) -> Iterator[str]:
     """What a person should know before believing the numbers. No names: a log may keep it."""
     if known is None:
-        wanting = [rule.id for pack in packs for rule in pack.rules if rule.spo2_target == "required"]
+        # The general pack has a rule for either case: there nothing is missing.
+        rules = [rule for pack in packs if pack.programme != "general" for rule in pack.rules]
+        wanting = [rule.id for rule in rules if rule.spo2_target == "required"]
         if wanting:
             yield f"no patient has a recorded SpO2 target, which {', '.join(wanting)} wants: say it with --patients"
         return

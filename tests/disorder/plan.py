@@ -295,6 +295,8 @@ def _measured(choose: random.Random, device: Device, wanted: int, until_us: int)
             steps -= 1
             if choose.random() < 0.03:  # a gap, sometimes longer than any rule's
                 at_us += choose.choice((60, 119, 120, 121, 600)) * SECOND_US
+            if at_us > until_us - _NEWEST_US:
+                break  # gaps have brought the session to the present
             # Now and then one reading stands out, which tears a dwell.
             found.append((at_us, probe, choose.choice(probe.levels) if choose.random() < 0.08 else level))
             at_us += probe.every_s * SECOND_US + choose.choice((0, 0, 0, 250, -250)) * 1000

@@ -15,9 +15,11 @@ import httpx
 import pytest
 
 from tests.integration.commands import run
-from tests.running import Installation, free_port, installation
+from tests.running import Installation, installation
 
 SOON_S = 20.0
+#: Port 9, "discard", on which nothing listens.
+NOBODY = "mqtt://127.0.0.1:9"
 
 
 @pytest.fixture(scope="module")
@@ -97,14 +99,14 @@ def test_credentials_instead_of_a_registry(site: Installation, tmp_path: Path) -
         (["simulate", "--to", "mqtt://mail.example:99999"], 2, "port"),
         (["simulate", "--to", "mqtt://mail.example"], 2, "--credentials FILE"),
         (["simulate", "--patients", "0"], 2, "--patients"),
-        (["simulate", "--to", f"mqtt://127.0.0.1:{free_port()}"], 1, "start `vitalstream up`"),
+        (["simulate", "--to", NOBODY], 1, "start `vitalstream up`"),
         (["replay"], 2, "F.csv"),
         (["replay", "nowhere.csv"], 2, "nowhere.csv"),
         (["replay", __file__], 2, "no column"),
         (["replay", __file__, "--speed", "0"], 2, "--speed"),
         (["replay", __file__, "--to", "mqtt://mail.example"], 2, "--credentials FILE"),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+    ids=lambda value: " ".join(Path(word).name for word in value) if isinstance(value, list) else "",
 )
 def test_bad_use_says_what_to_do(site: Installation, words: list[str], code: int, said: str) -> None:
     done = run(site, *words)

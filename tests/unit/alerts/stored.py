@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -12,11 +13,13 @@ import numpy as np
 from alerts.oracle import AlertKey, key_of
 from alerts.rules import Limit, Rule
 from vitals import codes, units
-from vitals.events import SAMPLE, Alert, AlertChange, PatientContext, PatientHistory, Samples
+from vitals.events import SAMPLE, Alert, AlertChange, Deadline, PatientContext, PatientHistory, Samples
 from vitals.ports.alerting import AlertEngine, HistoryTooShort
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
 
 
 def sample(
@@ -59,10 +62,11 @@ def group(*rows: tuple[Any, ...]) -> Samples:
 
 def rule(identity: str, kind: str, metric: str, raised: Limit | None = None, **more: Any) -> Rule:
     """A rule in the metric's own unit with the default clear limit, unless told otherwise."""
+    known = codes.table().get(metric.partition(".")[0])
     given: dict[str, Any] = {
         "programme": "general",
         "title": identity,
-        "unit": codes.metric(metric.partition(".")[0]).units[0],
+        "unit": known.units[0] if known else "1",
         "priority": "high",
         "source": "test",
         "raise_limit": raised,
@@ -72,17 +76,18 @@ def rule(identity: str, kind: str, metric: str, raised: Limit | None = None, **m
 
 
 class Store:
-    """What was committed: samples and alerts by id, with the rules that any sequence of changes must keep."""
+    """What was committed: samples, alerts by id and deadlines, with what any sequence of changes must keep."""
 
     def __init__(self, contexts: dict[int, PatientContext], *, extends: bool = True) -> None:
         self.contexts = contexts
         self.samples = group()
         self.alerts: dict[UUID, Alert] = {}
+        self.deadlines: dict[int, Deadline | None] = {}
         self.changes: list[AlertChange] = []
         self.fetched = 0
         self._extends = extends
 
-    def history(self, patient: int, from_us: int, to_us: int, lookback_us: int) -> PatientHistory:
+    def history(self, patient: int, from_us: int, to_us: int) -> PatientHistory:
         """Stored alerts and samples; reaches back to the first reading of every alert returned when it
         `extends`.
         """
@@ -90,27 +95,35 @@ class Store:
         alerts = [
             a
             for a in self.alerts.values()
-            if a.patient == patient and a.opened_us <= to_us and (a.cleared_us is None or a.cleared_us >= from_us)
+            if a.patient == patient
+            and (a.condition == "active" or a.opened_us <= to_us)
+            and (a.cleared_us is None or a.cleared_us >= from_us)
         ]
         if self._extends:
-            from_us = min([from_us, *(a.readings[0].measured_us - lookback_us for a in alerts)])
+            from_us = min([from_us, *(a.readings[0].measured_us for a in alerts)])
         chosen = (self.samples["patient"] == patient) & (self.samples["measured_us"] >= from_us)
         chosen &= self.samples["measured_us"] <= to_us
         return PatientHistory(self.contexts[patient], from_us, to_us, self.samples[chosen][::-1], tuple(alerts))
 
+    def known(self, *patients: int) -> dict[int, PatientContext]:
+        """What is known of these patients, with the deadline that is stored."""
+        return {
+            patient: replace(known, deadline=self.deadlines.get(patient))
+            for patient, known in self.contexts.items()
+            if patient in patients
+        }
+
     def take(
-        self, engine: AlertEngine, samples: Samples, now_us: int, patients: Iterable[int] = ()
+        self, engine: AlertEngine, samples: Samples, now_us: int, patients: Iterable[int] = (), *, tick: bool = False
     ) -> list[AlertChange]:
-        """One group through the engine, then committed."""
-        named = {*samples["patient"].tolist(), *patients}
-        context = {key: known for key, known in self.contexts.items() if key in named}
-        lookback_us = getattr(engine, "lookback_us", 0)
-        requests = engine.needs(samples, context)
+        """One group, or a tick, through the engine, then committed."""
+        context = self.known(*samples["patient"].tolist(), *patients)
+        requests = engine.needs(samples, context, tick=tick)
         while True:
-            history = {r.patient: self.history(r.patient, r.from_us, r.to_us, lookback_us) for r in requests}
+            history = {r.patient: self.history(r.patient, r.from_us, r.to_us) for r in requests}
             assert len(history) == len(requests), "one request a patient"
             try:
-                changes = engine.apply(samples, context, history, now_us)
+                changes = engine.apply(samples, context, history, now_us, tick=tick)
                 break
             except HistoryTooShort as short:
                 wanted = {request.patient: request.from_us for request in short.requests}
@@ -119,7 +132,13 @@ class Store:
         for change in changes:
             self._commit(change)
         self.samples = np.concatenate((self.samples, samples))
+        self.deadlines |= engine.deadlines(context)
         return changes
+
+    def tick(self, engine: AlertEngine, now_us: int) -> list[AlertChange]:
+        """Time passes for everyone whose deadline is due, as the owner of a shard ticks."""
+        due = [p for p, d in self.deadlines.items() if d is not None and d.due_us <= now_us]
+        return self.take(engine, group(), now_us, due, tick=True)
 
     def _commit(self, change: AlertChange) -> None:
         alert, before = change.alert, self.alerts.get(change.alert.id)

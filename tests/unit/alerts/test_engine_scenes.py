@@ -160,10 +160,10 @@ def test_the_end_of_an_enrolment_clears_without_a_reading() -> None:
 def test_a_rule_that_fails_is_suspended_and_stops_nobody() -> None:
     real = Threshold.step
 
-    def step(self: Threshold, one: Any, run: Any, is_open: bool, value: float, point: Any) -> Any:
-        if one.id == "broken" and point.patient == 1:
+    def step(self: Threshold, one: Any, *rest: Any) -> Any:
+        if one.id == "broken" and rest[-1].patient == 1:
             raise ZeroDivisionError
-        return real(self, one, run, is_open, value, point)
+        return real(self, one, *rest)
 
     rules = tuple(rule(name, "threshold", "spo2", Limit("<", 88)) for name in ("broken", "sound"))
     engine, store = OnlineEngine(rules), Store({k: PatientContext(k, f"p{k}") for k in (1, 2)})
