@@ -11,6 +11,7 @@ command -v chromium >/dev/null || command -v chromium-headless-shell >/dev/null 
     [ -n "${VITALSTREAM_BROWSER:-}" ] || missing="$missing chromium"
 command -v mosquitto >/dev/null || missing="$missing mosquitto"
 command -v mosquitto_pub >/dev/null || missing="$missing mosquitto-clients"
+command -v dbus-daemon >/dev/null || missing="$missing dbus-daemon"
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
