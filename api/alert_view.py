@@ -65,16 +65,18 @@ def worst(alerts: Sequence[AlertRecord]) -> AlertRecord | None:
 
 
 def why(alert: AlertRecord) -> str:
-    """One line, such as "SpO2 86 % for 5 min, limit below 88"."""
+    """One line, such as "SpO2 86 % for 5 min, limit below 88"; what isn't a value beyond a limit explains itself."""
+    over = " (over since)" if alert.condition == "cleared" else ""
     limit = limit_words(alert.limits.get("raise") or "")
     if not alert.readings or not limit:
         return alert.title
+    if direction(alert) is None:
+        return alert.explanation + over
     last = alert.readings[-1]
     dwell = _dwell_words(alert.limits.get("for"))
     line = f"{_label(last['metric'])} {last['value']} {_UNITS.get(last['unit'], last['unit'])}".rstrip()
     line += f" for {dwell}" if dwell else ""
-    line += f", limit {limit}"
-    return line + (" (over since)" if alert.condition == "cleared" else "")
+    return f"{line}, limit {limit}{over}"
 
 
 def limit_words(text: str) -> str:
@@ -85,6 +87,9 @@ def limit_words(text: str) -> str:
 
 def direction(alert: AlertRecord) -> str | None:
     """`up` when a value is too high for the alert's limit, `down` when too low, None when the rule has no limit."""
+    metric = alert.limits.get("metric")
+    if metric and family_of(metric) is None:
+        return None  # a score's points are no value of a vital
     words = limit_words(alert.limits.get("raise") or "")
     if words.startswith(("below", "at or below")):
         return "down"

@@ -121,8 +121,9 @@ async def wrong(page: Page) -> None:
 
 
 async def alert(page: Page) -> None:
-    """How an alert explains itself."""
-    await patient(page)
+    """How a score explains itself."""
+    await page.goto("/patients/p-005?hours=1")
+    await expect(page.get_by_role("figure").first.locator("canvas")).to_be_visible()
     address = await page.get_by_role("article").first.get_by_role("link").first.get_attribute("href")
     assert address is not None
     await page.goto(address)
@@ -133,7 +134,7 @@ PICTURES = (
     Picture("worklist-light", worklist, DESKTOP),
     Picture("worklist-dark", worklist, DESKTOP, dark=True),
     Picture("patient", patient, DESKTOP),
-    Picture("alert", alert, LOW, dark=True),
+    Picture("alert", alert, DESKTOP, dark=True),
     Picture("phone", worklist, PHONE, scale=2),
     Picture("entry", entry, DESKTOP),
     Picture("close", close, PHONE, dark=True, scale=2),
@@ -142,10 +143,10 @@ PICTURES = (
 
 
 async def wait_for_stories(browser: Browser, running: Demo) -> None:
-    """Until one alert of high, two of medium and one of low priority stand on the worklist."""
+    """Until the alerts of all stories stand on the worklist."""
     page = await signed_in(browser, running, PICTURES[0])
     await page.goto("/")
-    for priority, count in (("high", 1), ("medium", 2), ("low", 1)):
+    for priority, count in (("high", 4), ("medium", 8), ("low", 3), ("technical", 2)):
         await expect(page.get_by_test_id(f"count-{priority}")).to_have_text(str(count), timeout=STORIES_S * 1000)
     await page.context.close()
 

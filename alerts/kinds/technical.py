@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from alerts import wording
+from alerts.episodes import Episode
 from alerts.rules import Rule
+from vitals.events import PatientContext
 from vitals.reading import Flag
 
 from .base import Kind
@@ -35,6 +37,10 @@ class Clock(Threshold):
     def title(self, rule: Rule) -> str:
         return "Device clock is wrong: set it"
 
+    def explain(self, rule: Rule, context: PatientContext, episode: Episode) -> str:
+        label = wording.metric_text(episode.readings[0].metric)
+        return f"{rule.title}. The time of {label} was repaired and is marked as such"
+
 
 class Contact(Sustained):
     """The sensor says over `for` that it does not touch the patient; clears at the next sample with contact."""
@@ -45,6 +51,10 @@ class Contact(Sustained):
 
     def title(self, rule: Rule) -> str:
         return "Sensor off: check that it is worn"
+
+    def explain(self, rule: Rule, context: PatientContext, episode: Episode) -> str:
+        label = wording.metric_text(episode.readings[0].metric)
+        return f"{rule.title}. {label} without contact for {wording.dwell_text(rule.for_us)}"
 
 
 KINDS: dict[str, Kind] = {"improbable": Improbable(), "clock": Clock(), "contact": Contact()}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from alerts.kinds import KINDS
 from alerts.pack import SHIPPED, load_pack, shipped_pack, shipped_rules
-from alerts.rules import MAX_GAP_US, Limit, duration_us, sees
+from alerts.rules import MAX_GAP_US, Limit, Rule, duration_us, sees
+from tests.unit.alerts.stored import DAY, HOUR, SECOND
 from vitals import codes
 from vitals.errors import OperatorError
 
@@ -15,6 +17,7 @@ TABLE = {
     "temp-high": "medium",
     "temp-low": "high",
     "spo2-low-general": "high",
+    "spo2-below-target": "high",
     "hr-tachy-high": "high",
     "hr-tachy": "medium",
     "hr-brady-high": "high",
@@ -31,11 +34,20 @@ TABLE = {
     "improbable-glucose-mmol": "medium",
     "improbable-cgm": "medium",
     "improbable-cgm-mmol": "medium",
+    "device-clock": "technical",
+    "sensor-off": "technical",
+    "device-battery": "technical",
     "spo2-copd": "high",
     "hf-systolic-low": "high",
     "hf-systolic-high": "high",
+    "hf-weight-24h": "medium",
+    "hf-weight-7d": "medium",
+    "missing-weight": "low",
     "bp-severe-systolic": "medium",
     "bp-severe-diastolic": "medium",
+    "missing-bp": "low",
+    "news2-high": "high",
+    "news2-medium": "medium",
     "glucose-l2-hypo": "high",
     "glucose-l2-hypo-mmol": "high",
     "glucose-l2-hypo-cgm": "high",
@@ -44,6 +56,8 @@ TABLE = {
     "glucose-very-high-mmol": "high",
     "glucose-very-high-cgm": "high",
     "glucose-very-high-cgm-mmol": "high",
+    "missing-cgm": "low",
+    "missing-cgm-mmol": "low",
 }
 
 HEAD = '[pack]\nid = "mine"\nversion = 1\nprogramme = "general"\n'
@@ -131,6 +145,135 @@ def test_complaints_name_pack_rule_and_key(old: str, new: str, key: str, advice:
     with pytest.raises(OperatorError) as caught:
         load_pack(HEAD + RULE.replace(old, new), "mine.toml")
     assert "pack mine.toml, rule " in caught.value.message
+    assert key in caught.value.message and advice in caught.value.message
+
+
+#: One good rule of each kind that has keys of its own; every complaint below starts from one of these.
+KINDS_ROWS = {
+    "sustained": """kind = "sustained"
+metric = "spo2"
+unit = "%"
+raise = { op = "<", value = 88 }
+for = "5m"
+max_gap = "2m"
+spot = true
+unless = "copd"
+""",
+    "delta": """kind = "delta"
+metric = "body_weight"
+unit = "kg"
+raise = { op = ">", value = 1.36 }
+clear = { op = "<=", value = 0.9 }
+window = "3d"
+min_gap = "12h"
+against = "nearest"
+""",
+    "absence": """kind = "absence"
+metric = "body_weight"
+every = "1d"
+grace = "6h"
+""",
+    "score": """kind = "score"
+metric = "news2"
+raise = { op = ">=", value = 5 }
+single_three = true
+""",
+    "clock": """kind = "clock"
+metric = "any"
+""",
+    "contact": """kind = "contact"
+metric = "any"
+for = "5m"
+""",
+    "improbable": """kind = "improbable"
+metric = "spo2"
+""",
+    "threshold": """kind = "threshold"
+metric = "body_temp"
+unit = "Cel"
+raise = { op = ">=", value = 38.1 }
+""",
+}
+
+
+def loaded(body: str) -> Rule:
+    head = '[[rule]]\nid = "mine"\nversion = 1\npriority = "low"\nsource = "test"\n'
+    (rule,) = load_pack(HEAD + head + body, "mine.toml").rules
+    return rule
+
+
+def test_every_kind_has_a_row_here() -> None:
+    assert KINDS_ROWS.keys() == KINDS.keys()
+    assert {kind: loaded(body).kind for kind, body in KINDS_ROWS.items()} == {kind: kind for kind in KINDS}
+
+
+def test_what_the_keys_mean() -> None:
+    held, gain, silent = (loaded(KINDS_ROWS[kind]) for kind in ("sustained", "delta", "absence"))
+    assert (held.for_us, held.max_gap_us, held.spot, held.unless) == (300 * SECOND, 120 * SECOND, True, "copd")
+    assert (gain.window_us, gain.min_gap_us, gain.against) == (3 * DAY, 12 * HOUR, "nearest")
+    assert (silent.every_us, silent.for_us) == (DAY, 30 * HOUR), "the grace is part of the silence"
+    assert silent.title == "Weight: no reading" and (silent.raise_limit, silent.clear_limit) == (None, None)
+    points = loaded(KINDS_ROWS["score"])
+    assert (points.unit, points.single_three, points.clear_limit) == ("1", True, Limit("<=", 4))
+    assert points.title == "NEWS2 at or above 5 points, or 3 in one parameter"
+    assert not loaded(KINDS_ROWS["sustained"].replace("spot = true\n", "")).spot
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new", "key", "advice"),
+    [
+        ("absence", 'every = "1d"\n', "", "'every'", "add it"),
+        ("absence", 'grace = "6h"\n', "", "'grace'", "add it"),
+        ("absence", '"1d"', '"daily"', "'every'", "write a whole number and s, m, h or d"),
+        ("absence", '"6h"', '"0h"', "'grace'", "write a whole number and s, m, h or d"),
+        ("absence", '"6h"', "6", "'grace'", "must be a text"),
+        ("absence", 'grace = "6h"', 'grace = "6h"\nfor = "1d"', "'for'", "remove it"),
+        ("absence", 'grace = "6h"', 'grace = "6h"\nraise = { op = ">", value = 1 }', "'raise'", "remove it"),
+        ("absence", '"body_weight"', '"news2"', "'metric'", "must be one of the code table"),
+        ("absence", '"body_weight"', '"consciousness"', "'metric'", "measured quantity"),
+        ("delta", 'window = "3d"\n', "", "'window'", "add it"),
+        ("delta", '"3d"', '"36h"', "'window'", "must be whole days"),
+        ("delta", '"3d"', '"90m"', "'window'", "must be whole days"),
+        ("delta", '"3d"', '"3 days"', "'window'", "write a whole number and s, m, h or d"),
+        ("delta", 'against = "nearest"\n', "", "'against'", "add it"),
+        ("delta", '"nearest"', '"mean"', "'against'", "one of nearest, minimum, maximum"),
+        ("delta", '"nearest"', "3", "'against'", "one of nearest, minimum, maximum"),
+        ("delta", '"12h"', '"half a day"', "'min_gap'", "write a whole number and s, m, h or d"),
+        ("delta", 'unit = "kg"\n', "", "'unit'", "add it"),
+        ("delta", '"body_weight"', '"any"', "'metric'", "must be one of the code table"),
+        ("delta", "value = 0.9", "value = 1.37", "'clear'", "share no value"),
+        ("delta", 'window = "3d"', 'window = "3d"\nspot = true', "'spot'", "remove it"),
+        ("sustained", "spot = true", "spot = 1", "'spot'", "true or false"),
+        ("sustained", "spot = true", 'spot = "yes"', "'spot'", "true or false"),
+        ("sustained", '"copd"', '"copd-2"', "'unless'", "one of general"),
+        ("sustained", '"copd"', "true", "'unless'", "one of general"),
+        ("sustained", '"2m"', '"soon"', "'max_gap'", "write a whole number and s, m, h or d"),
+        ("sustained", '"spo2"', '"any"', "'metric'", "must be one of the code table"),
+        ("sustained", '"spo2"', '"news2"', "'metric'", "must be one of the code table"),
+        ("sustained", 'for = "5m"', 'for = "5m"\nevery = "1d"', "'every'", "remove it"),
+        ("sustained", 'for = "5m"', 'for = "5m"\nagainst = "nearest"', "'against'", "remove it"),
+        ("threshold", '"body_temp"', '"any"', "'metric'", "must be one of the code table"),
+        ("threshold", '"body_temp"', '"news2"', "'metric'", "must be one of the code table"),
+        ("threshold", 'unit = "Cel"', 'unit = "Cel"\nspot = true', "'spot'", "remove it"),
+        ("threshold", 'unit = "Cel"', 'unit = "Cel"\nwindow = "3d"', "'window'", "remove it"),
+        ("score", '"news2"', '"any"', "'metric'", "must be news2"),
+        ("score", '"news2"', '"spo2"', "'metric'", "must be news2"),
+        ("score", "raise = { op = \">=\", value = 5 }\n", "", "'raise'", "add it"),
+        ("score", "single_three = true", "single_three = 3", "'single_three'", "true or false"),
+        ("score", "single_three = true", 'single_three = true\nunit = "1"', "'unit'", "remove it"),
+        ("clock", '"any"', '"news2"', "'metric'", "must be any"),
+        ("clock", '"any"', '"any"\nfor = "5m"', "'for'", "remove it"),
+        ("contact", 'for = "5m"\n', "", "'for'", "add it"),
+        ("contact", '"any"', '"news2"', "'metric'", "must be any"),
+        ("contact", 'for = "5m"', 'for = "5m"\nraise = { op = ">", value = 1 }', "'raise'", "remove it"),
+        ("improbable", '"spo2"', '"any"', "'metric'", "must be one of the code table"),
+    ],
+)
+def test_complaints_about_the_keys_of_each_kind(kind: str, old: str, new: str, key: str, advice: str) -> None:
+    assert old in KINDS_ROWS[kind]
+    with pytest.raises(OperatorError) as caught:
+        loaded(KINDS_ROWS[kind].replace(old, new, 1))
+    assert caught.value.message.startswith("pack mine.toml, rule mine, key ")
     assert key in caught.value.message and advice in caught.value.message
 
 

@@ -164,6 +164,13 @@ def test_order_by_bucket_priority_age_silence_and_name() -> None:
             },
             "Systolic blood pressure 192 mmHg, limit above 180 mmHg",
         ),
+        (
+            {
+                "limits": {"metric": "news2", "raise": "at or above 7 points", "for": None},
+                "explanation": "NEWS2 8: breathing 2, SpO2 2",
+            },
+            "NEWS2 8: breathing 2, SpO2 2",
+        ),
         ({"readings": []}, "Low oxygen"),
         ({"limits": {}}, "Low oxygen"),
     ],
