@@ -123,20 +123,21 @@ class Rebuild:
         series = list(series_of(_union(stored, fresh)))
         newcomers = [points_of(part[:1])[0] for _, part in series_of(fresh)]
         ends: dict[SeriesKey, Place] = {}
-        lasts: dict[SeriesKey, Point] = {}
+        lasts: list[Point] = []
         for key, part in series:
-            lasts[key] = last = points_of(part[-1:])[0]
+            lasts += points_of(part[-1:])
+            last = lasts[-1]
             ends[key] = max((last.measured_us, last.sequence, last.observation), end_of(state.trusted_us))
             state.slots[key] = slots.take()
             state.cells[state.slots[key]] = []
-        latest = max(lasts.values(), key=lambda p: p.measured_us, default=None)
+        latest = max(lasts, key=lambda p: p.measured_us, default=None)
         for watch in state.watches:
             self._watch(watch, series, newcomers, latest, ends)
-        for key, last in lasts.items():
+        for key, part in series:
             slot = state.slots[key]
             state.cells[slot] = [cell for cell in state.cells[slot] if not cell.watch.suspended]
             slots.move(slot, ends[key])
-            slots.sampled(slot, last)
+            slots.sampled(slot, part)
         state.merged = [cell for cell in state.merged if not cell.watch.suspended]
         for key, slot in state.slots.items():
             find_quiet(slots, slot, key, state.cells[slot])

@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitals.events import SAMPLE, Alert, Deadline, PatientContext, Samples
-from vitals.reading import Flag
 
 from .applicability import BEGINNING_US, END_US, Segment, next_boundary_us, segment_at
 from .episodes import Interval, Point
 from .kinds import KINDS
-from .kinds.base import NOTHING_QUIET, Kind, Raised
+from .kinds.base import DOUBTED, NOTHING_QUIET, Kind, Raised
 from .kinds.signals import CLOCK
 from .oracle import SeriesKey
 from .rules import MAX_GAP_US, Rule, in_metric_unit, sees
@@ -38,9 +37,6 @@ def end_of(at_us: int) -> Place:
 SAID_MAX = 64
 
 
-#: Marks of a sample that is never quiet.
-_LOUD = int(Flag.IMPROBABLE | Flag.NO_CONTACT)
-
 _COLUMNS: dict[str, tuple[Any, Any]] = {
     "last_us": (np.int64, BEGINNING_US),
     "last_sequence": (np.int64, 0),
@@ -62,7 +58,7 @@ class Slots:
     The place of its last sample (`last_*`, later where a silence has had its effect), and the quiet band: `low`/`high`,
     closed, in the series' own unit (empty: low > high), for samples measured after `floor_us` and before `until_us`
     with the clock marks `marks`. `calm`: the last sample that was taken as quiet (measured at BEGINNING_US: none),
-    `gap_us` how long after its predecessor; `sample_us`: when the last sample was measured.
+    `gap_us` how long after its predecessor; `sample_us`: when the last one without doubt was measured.
     """
 
     def __init__(self) -> None:
@@ -103,7 +99,7 @@ class Slots:
         """Which series (sorted samples from `starts` to `ends`, slot -1: none) only bring what changes nothing."""
         measured_us = samples["measured_us"]
         # No band holds NaN.
-        values = np.where((samples["flags"] & _LOUD) != 0, np.nan, samples["value"])
+        values = np.where((samples["flags"] & DOUBTED) != 0, np.nan, samples["value"])
         clock = samples["flags"] & CLOCK
         quiet: NDArray[np.bool_] = (
             (slots >= 0)
@@ -133,9 +129,12 @@ class Slots:
         row = self.calm[slot]
         return Point(*row.tolist()) if row["measured_us"] > after_us else None
 
-    def sampled(self, slot: int, last: Point) -> None:
-        """Notes the last sample of a series that was looked at one by one."""
-        self.sample_us[slot], self.marks[slot] = last.measured_us, last.flags & CLOCK
+    def sampled(self, slot: int, last: Samples) -> None:
+        """Notes the last samples of a series that were looked at one by one."""
+        self.marks[slot] = last["flags"][-1] & CLOCK
+        sound = last["measured_us"][(last["flags"] & DOUBTED) == 0]
+        if len(sound):
+            self.sample_us[slot] = sound[-1]
 
     def place(self, slot: int) -> Place:
         """Where the series ends."""

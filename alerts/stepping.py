@@ -86,7 +86,7 @@ class Stepper:
                 changes += self._walk(state, cell, points, values, touched)
         last = points[-1]
         self.slots.move(slot, (last.measured_us, last.sequence, last.observation))
-        self.slots.sampled(slot, last)
+        self.slots.sampled(slot, part)
         return changes
 
     def _walk(

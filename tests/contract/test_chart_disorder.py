@@ -15,9 +15,9 @@ from storage.chart.postgres import PostgresChart
 from storage.connection import connect
 from storage.journal.leases import PostgresLeases
 from storage.journal.postgres import PostgresJournal
-from tests.charting import NO_ROWS, NOON_US, SECOND_US, chart_row, effects, progress, record, register
+from tests.charting import NO_ROWS, NOON_US, SECOND_US, alert_change, chart_row, effects, progress, record, register
 from vitals import codes
-from vitals.events import Deadline, PatientContext
+from vitals.events import AlertChange, Deadline, PatientContext
 from vitals.identity import shard_of
 from vitals.ports.alerting import HistoryRequest
 from vitals.ports.chart import BLIND_AFTER_US, Columns, Due, Effects, Move, ShardLost, Stray, Touched
@@ -328,3 +328,25 @@ async def test_a_lock_keeps_other_writers_from_the_same_devices(world: World) ->
             assert held.fetchone() == (1,)
         async with other.transaction() as second:
             await second.lock(["unknown"], [UUID(int=1)])  # nobody's: free
+
+
+async def test_an_alert_is_found_where_it_was_first_raised(world: World) -> None:
+    """Whoever wants a free id for that reading must know that it is taken, wherever the alert lies by now."""
+    first = alert_change("opened", key=uuid4(), patient=world.anna)
+    early_us = NOON_US - 5 * SECOND_US
+    reading = replace(first.alert.readings[0], observation=uuid4(), measured_us=early_us)
+    moved = replace(
+        first.alert, condition="cleared", opened_us=early_us, cleared_us=early_us + SECOND_US, readings=(reading,)
+    )
+    steps = [progress(3, 1, 0, 0, records=0)]
+    await world.write(replace(effects(steps), alerts=[first]))
+    await world.write(replace(effects(steps), alerts=[AlertChange("amended", moved, None)]))
+
+    async def found(from_us: int) -> list[UUID]:
+        request = HistoryRequest(world.anna, from_us, NOON_US + 100 * SECOND_US)
+        async with world.chart.transaction() as unit:
+            history = await unit.history([request], await unit.contexts([world.anna]))
+        return [alert.id for alert in history[world.anna].alerts]
+
+    assert await found(NOON_US - 1) == [moved.id]
+    assert await found(NOON_US + 1) == []

@@ -23,12 +23,12 @@ def broken_links(root: Path) -> Iterator[str]:
                 yield f"{path}: {target}"
 
 
-def hazards_without_test(root: Path) -> Iterator[str]:
-    """Rows of the hazard table that name no test, or one that does not exist."""
-    text = (root / "docs/hazards.md").read_text(encoding="utf-8")
+def hazards_without_test(root: Path, page: str = "docs/hazards.md") -> Iterator[str]:
+    """Rows of the table on a page that name no test, or one that does not exist."""
+    text = (root / page).read_text(encoding="utf-8")
     rows = [line for line in text.splitlines() if line.startswith("|")][2:]
     if not rows:
-        yield "docs/hazards.md has no rows"
+        yield f"{page} has no rows"
     for row in rows:
         hazard = row.split("|")[1].strip()
         ids = _TEST_ID.findall(row)
@@ -52,6 +52,10 @@ def test_links_lead_somewhere() -> None:
 
 def test_every_hazard_has_a_test() -> None:
     assert list(hazards_without_test(ROOT)) == []
+
+
+def test_every_hardest_case_has_a_test() -> None:
+    assert list(hazards_without_test(ROOT, "docs/hardest-cases.md")) == []
 
 
 def test_every_room_explains_itself() -> None:

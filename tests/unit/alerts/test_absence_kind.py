@@ -23,9 +23,7 @@ def weight(at_us: int, device: int = 1, **more: Any) -> tuple[Any, ...]:
     return sample(at_us, 80.0, "body_weight", device=device, **more)
 
 
-def told(
-    one: Rule, rows: list[tuple[Any, ...]], until_us: int, blind: tuple[tuple[int, int], ...] = ()
-) -> list[Told]:
+def told(one: Rule, rows: list[tuple[Any, ...]], until_us: int, blind: tuple[tuple[int, int], ...] = ()) -> list[Told]:
     return every_way(one, rows, until_us, PatientContext(1, "p", blind=blind))
 
 

@@ -58,9 +58,7 @@ def mornings(*kilograms: float | None) -> list[tuple[int, float]]:
         (Limit("<=", -1.36), (82.36, 81.0), [(0, 1, -1)]),
     ],
 )
-def test_a_change_is_what_people_would_subtract(
-    raised: Limit, kilograms: tuple[float, ...], expected: Spans
-) -> None:
+def test_a_change_is_what_people_would_subtract(raised: Limit, kilograms: tuple[float, ...], expected: Spans) -> None:
     one = gain(raised=raised, cleared=Limit("<=", 0.9) if raised.upward else Limit(">=", -0.9))
     assert spans(one, mornings(*kilograms)) == expected
 

@@ -29,9 +29,7 @@ Seconds = list[tuple[float, float]]
 Spans = list[tuple[int, int, int]]
 
 
-def spans(
-    one: Rule, series: Seconds, metric: str = "spo2", flags: tuple[int, ...] = (), until_s: float = 0
-) -> Spans:
+def spans(one: Rule, series: Seconds, metric: str = "spo2", flags: tuple[int, ...] = (), until_s: float = 0) -> Spans:
     """Positions of the opening, completing and clearing one of (seconds, value) pairs; -1: still open."""
     marks = [*flags, *[0] * (len(series) - len(flags))]
     rows = [

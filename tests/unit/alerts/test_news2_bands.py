@@ -39,7 +39,13 @@ def edges(name: str) -> list[float]:
             digits = DIGITS.get(name, 0)
             step, last = 10.0**-digits, float(band.highest)
             half = round(last + step / 2, digits + 1)
-            found |= {last, round(last + step, digits), half, round(half - step / 1000, 9), round(half + step / 1000, 9)}
+            found |= {
+                last,
+                round(last + step, digits),
+                half,
+                round(half - step / 1000, 9),
+                round(half + step / 1000, 9),
+            }
     return sorted(found)
 
 
@@ -115,9 +121,11 @@ def test_the_scale_by_the_dated_target(at_us: int) -> None:
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_possible_points_are_those_of_every_scale_and_oxygen(name: str) -> None:
     for value in VALUES[name]:
-        wanted = {
-            by_chart({"o2": oxygen, name: value}, scale)[name] for scale in (1, 2) for oxygen in (0.0, 1.0)
-        } if name == "spo2" else {by_chart({name: value}, 1)[name]}
+        wanted = (
+            {by_chart({"o2": oxygen, name: value}, scale)[name] for scale in (1, 2) for oxygen in (0.0, 1.0)}
+            if name == "spo2"
+            else {by_chart({name: value}, 1)[name]}
+        )
         assert set(news2_bands.possible_points(name, value, LOWERED)) == wanted
         assert set(news2_bands.possible_points(name, value, PLAIN)) == {by_chart({name: value}, 1)[name]}
 

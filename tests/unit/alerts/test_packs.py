@@ -258,7 +258,7 @@ def test_what_the_keys_mean() -> None:
         ("threshold", 'unit = "Cel"', 'unit = "Cel"\nwindow = "3d"', "'window'", "remove it"),
         ("score", '"news2"', '"any"', "'metric'", "must be news2"),
         ("score", '"news2"', '"spo2"', "'metric'", "must be news2"),
-        ("score", "raise = { op = \">=\", value = 5 }\n", "", "'raise'", "add it"),
+        ("score", 'raise = { op = ">=", value = 5 }\n', "", "'raise'", "add it"),
         ("score", "single_three = true", "single_three = 3", "'single_three'", "true or false"),
         ("score", "single_three = true", 'single_three = true\nunit = "1"', "'unit'", "remove it"),
         ("clock", '"any"', '"news2"', "'metric'", "must be any"),

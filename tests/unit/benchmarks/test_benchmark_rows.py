@@ -14,7 +14,7 @@ from device_gateway.mqtt.packets import Connect, Publish
 
 def test_all_rows_are_found() -> None:
     names = [row.name for row in command.find_rows(command.HERE / "rows")]
-    assert {"ingest", "stream", "latency-p50", "latency-p99"} <= set(names)
+    assert {"ingest", "stream", "latency-p50", "latency-p99", "rules-online", "rules-oracle"} <= set(names)
     assert len(names) == len(set(names))
 
 
