@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from calendar import isleap
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -65,10 +66,10 @@ def _scored(context: PatientContext) -> list[Segment]:
     """
     since_us = BEGINNING_US
     if context.born is not None:
-        # A birthday on 29 February is kept on 1 March.
-        day = (context.born.month, context.born.day)
-        month, number = (3, 1) if day == (2, 29) else day
-        birthday = datetime(context.born.year + AGE_MIN_YEARS, month, number, tzinfo=zone_of(context.zone))
+        year, month, day = context.born.year + AGE_MIN_YEARS, context.born.month, context.born.day
+        if (month, day) == (2, 29) and not isleap(year):
+            month, day = 3, 1
+        birthday = datetime(year, month, day, tzinfo=zone_of(context.zone))
         since_us = int(birthday.timestamp()) * SECOND_US
     adult = [(since_us, END_US)]
     return _both(adult, _outside(_joined([_stretch(*period) for period in context.pregnancies])))

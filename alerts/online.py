@@ -57,14 +57,9 @@ class OnlineEngine:
         return [self._request(context[patient], since_us) for patient, since_us in plan.rebuild.items()]
 
     def deadlines(self, patients: Collection[int]) -> dict[int, Deadline | None]:
-        """When silence next matters for each of these patients; one that isn't loaded has no rules, or is asked for
-        again.
-        """
-        found = {}
-        for patient in patients:
-            state = self._patients.get(patient)
-            found[patient] = state.deadline(self._stepper.slots) if state is not None else None
-        return found
+        """When silence next matters for each of these patients; nothing is said of one that isn't loaded."""
+        loaded = ((patient, self._patients.get(patient)) for patient in patients)
+        return {patient: state.deadline(self._stepper.slots) for patient, state in loaded if state is not None}
 
     def reexamine(self, patient: int, from_us: int) -> None:
         """Makes the next group that names the patient in its context rebuild everything measured from
@@ -118,7 +113,9 @@ class OnlineEngine:
             if state.deadline_us <= now_us:
                 changes += self._stepper.pass_time(state, now_us, self._silent_us)
             self._patients[patient] = self._patients.pop(patient)  # the most recently seen is last
-        for patient in list(self._patients)[: max(0, len(self._patients) - self._patients_max)]:
+        # Those of this group are last, and stay: their deadlines will be asked for.
+        over = max(0, min(len(self._patients) - self._patients_max, len(self._patients) - len(context)))
+        for patient in list(self._patients)[:over]:
             self._forget(patient)
         return changes
 

@@ -233,7 +233,7 @@ def shipped_pack(pack_id: str) -> Pack:
 
 @cache
 def shipped_rules() -> tuple[Rule, ...]:
-    """Every rule that ships, in the order of packs and rows. Nothing else is on; `packs/README.md` lists the
-    same ids.
+    """Every rule that ships, in the order of packs and rows. Nothing else is on; `docs/rules.md` is the
+    same table for people.
     """
     return tuple(rule for pack_id in SHIPPED for rule in shipped_pack(pack_id).rules)

@@ -19,9 +19,10 @@ from .episodes import Interval, Point, points_of
 from .kinds import KINDS
 from .kinds.base import Track
 from .oracle import SeriesKey, intervals_of, series_of, tracks_of
+from .quiet import find_quiet
 from .rules import Rule, sees
 from .settle import SUSPENDED, guarded, resumed, settle
-from .state import Cell, PatientState, Place, Slots, Watch, end_of, find_quiet
+from .state import Cell, PatientState, Place, Slots, Watch, end_of
 
 
 def _covering(said: Iterable[Alert], since_us: int) -> list[Alert]:
@@ -69,6 +70,7 @@ def _cell(watch: Watch, context: PatientContext, track: Track, intervals: list[I
     if not len(track.samples):
         return cell
     end_us = int(track.measured_us[-1])
+    cell.last = points_of(track.samples[-1:])[0]
     cell.segment = segment_at(watch.segments, end_us)
     last = intervals[-1] if intervals else None
     if cell.segment is not None and last is not None and last.clearing is None and last.cleared_us == cell.segment[1]:
@@ -139,8 +141,7 @@ class Rebuild:
             slots.move(slot, ends[key])
             slots.sampled(slot, part)
         state.merged = [cell for cell in state.merged if not cell.watch.suspended]
-        for key, slot in state.slots.items():
-            find_quiet(slots, slot, key, state.cells[slot])
+        self.changes += find_quiet(state, slots, state.slots)
         state.find_deadline()
 
     def _watch(

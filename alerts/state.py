@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from vitals.events import SAMPLE, Alert, Deadline, PatientContext, Samples
 
-from .applicability import BEGINNING_US, END_US, Segment, next_boundary_us, segment_at
+from .applicability import BEGINNING_US, END_US, Segment, segment_at
 from .episodes import Interval, Point
 from .kinds import KINDS
-from .kinds.base import DOUBTED, NOTHING_QUIET, Kind, Raised
+from .kinds.base import DOUBTED, Kind, Raised
 from .kinds.signals import CLOCK
 from .oracle import SeriesKey
-from .rules import MAX_GAP_US, Rule, in_metric_unit, sees
+from .rules import MAX_GAP_US, Rule, sees
 
 #: Slots made at first; the columns double when they are full.
 _FIRST_SLOTS = 1024
@@ -174,7 +174,8 @@ class Cell:
     """One rule on one track: the stretch its last sample lay in, the kind's own state, the open interval.
 
     `slots`: the series of the track (one, unless the kind is merged). `heard_us`: quiet samples up to here are known
-    to the state. `floor_us`: of a merged track, up to where a sample must be looked at with the history.
+    to the state. `floor_us`: of a merged track, up to where a sample must be looked at with the history. `last`: the
+    last sample that was looked at.
     """
 
     watch: Watch
@@ -185,6 +186,7 @@ class Cell:
     open: Interval | None = None
     heard_us: dict[int, int] = field(default_factory=dict)
     floor_us: int = BEGINNING_US
+    last: Point | None = None
 
     @property
     def kind(self) -> Kind:
@@ -257,6 +259,7 @@ class Cell:
         for point, value in zip(points, values, strict=True):
             if point.flags & kind.ignores:
                 continue
+            self.last = point
             segment = segment_at(self.watch.segments, point.measured_us)
             if segment != self.segment:
                 touched |= self.leave(segment)
@@ -319,33 +322,3 @@ class PatientState:
                 due_us, since_us = min(due_us, due.due_us), min(since_us, due.since_us)
         self.deadline_us = due_us
         return Deadline(due_us, since_us) if due_us < END_US else None
-
-
-def find_quiet(slots: Slots, slot: int, series: SeriesKey, cells: list[Cell]) -> None:
-    """Sets the quiet band of a series anew: where no rule on it changes state, whatever comes next."""
-    low, high, floor_us, until_us = -np.inf, np.inf, BEGINNING_US, END_US
-    last_us = int(slots.last_us[slot])
-    for cell in cells:
-        watch = cell.watch
-        if watch.suspended:
-            continue
-        until_us = min(until_us, next_boundary_us(watch.segments, last_us))
-        segment = segment_at(watch.segments, last_us)
-        busy = cell.state is not None or cell.open is not None
-        if segment is None and not busy:
-            continue
-        rule, kind = watch.rule, cell.kind
-        if kind.merged:
-            floor_us = max(floor_us, cell.floor_us, kind.floor_us(cell.state))
-        due = cell.due()
-        if due is not None:
-            until_us = min(until_us, due.due_us)
-        # Busy in a stretch that is over: the next sample ends what is under way, whatever its value.
-        left = busy and segment != cell.segment
-        quiet = NOTHING_QUIET
-        if not left:
-            quiet = kind.quiet(rule, cell.context, cell.state, cell.open is not None, series)
-        rule_low, rule_high = in_metric_unit(rule, series[1], series[2], *quiet)
-        low, high = max(low, rule_low), min(high, rule_high)
-    slots.low[slot], slots.high[slot] = low, high
-    slots.floor_us[slot], slots.until_us[slot] = floor_us, until_us

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -12,9 +12,10 @@ from .episodes import Point, points_of
 from .kinds import KINDS
 from .oracle import SeriesKey, in_merged_order
 from .plan import Plan
+from .quiet import find_quiet
 from .rules import in_unit
 from .settle import guarded, settle
-from .state import Cell, PatientState, Slots, Watch, end_of, find_quiet
+from .state import Cell, PatientState, Slots, Watch, end_of
 
 
 class Stepper:
@@ -43,17 +44,17 @@ class Stepper:
             for series in taken:
                 part = plan.ordered[plan.starts[series] : plan.ends[series] + 1]
                 changes += self._step(state, plan.keys[series][1:], part, touched)
-            changes += self._step_merged(state, plan, taken, touched)
+            walked = [cell for cell in state.merged if any(cell.watch.sees(plan.keys[s][1:]) for s in taken)]
+            for cell in walked:
+                changes += self._step_merged(state, plan, cell, touched)
             for watch, cause in touched.items():
                 if not watch.suspended:
                     changes += settle(state, watch, cause)
-            self._find_quiet(state)
+            changed = {plan.keys[series][1:] for series in taken}
+            changed.update(key for key in state.slots for cell in walked if cell.watch.sees(key))
+            changes += find_quiet(state, self.slots, changed)
             state.find_deadline()
         return changes
-
-    def _find_quiet(self, state: PatientState) -> None:
-        for key, slot in state.slots.items():
-            find_quiet(self.slots, slot, key, state.cells[slot])
 
     def _slot(self, state: PatientState, key: SeriesKey) -> int:
         """The slot of a series, taken when it is new; its state is that of a series without samples."""
@@ -105,40 +106,46 @@ class Stepper:
         return guarded(state, cell.watch, points[0], work)
 
     def _step_merged(
-        self, state: PatientState, plan: Plan, taken: Sequence[int], touched: dict[Watch, ReadingRef]
+        self, state: PatientState, plan: Plan, cell: Cell, touched: dict[Watch, ReadingRef]
     ) -> list[AlertChange]:
-        """Takes the group's samples of each merged track that has one that isn't quiet."""
-        changes: list[AlertChange] = []
-        loud = {plan.keys[series][1:] for series in taken}
-        for cell in state.merged:
-            if cell.watch.suspended or not any(cell.watch.sees(key) for key in loud):
-                continue
-            rule = cell.watch.rule
-            samples = plan.seen_by(rule, state.context.key)
-            points = points_of(samples[in_merged_order(samples)])
-            values = [float(in_unit(rule, p.metric, p.component, np.array([p.value]))[0]) for p in points]
-            changes += self._walk(state, cell, points, values, touched)
-        return changes
+        """Takes all of the group's samples of a merged track, of which some are not quiet."""
+        if cell.watch.suspended:
+            return []
+        rule = cell.watch.rule
+        samples = plan.seen_by(rule, state.context.key)
+        points = points_of(samples[in_merged_order(samples)])
+        values = [float(in_unit(rule, p.metric, p.component, np.array([p.value]))[0]) for p in points]
+        return self._walk(state, cell, points, values, touched)
 
     def pass_time(self, state: PatientState, now_us: int, silent_us: int) -> list[AlertChange]:
         """Opens what silence opens up to the last tick, and ends what is open where its rule stopped to hold."""
         touched: dict[Watch, None] = {}
+        changes: list[AlertChange] = []
         for cell in state.all_cells():
-            cell.hear(self.slots)
-            passed_us: list[int] = []
-            due = cell.due()
-            if due is not None and due.due_us <= silent_us:
-                passed_us.append(cell.expire())
-            if cell.open is not None and cell.segment is not None and cell.segment[1] <= now_us:
-                passed_us.append(cell.segment[1] - 1)
-                cell.leave(None)
-            if passed_us:
-                # A sample from before would change it: it must count as late.
-                touched[cell.watch] = None
-                cell.watch.floor_us = max(cell.watch.floor_us, *passed_us)
-                for slot in cell.slots:
-                    self.slots.move(slot, max(self.slots.place(slot), end_of(max(passed_us))))
+
+            def work(cell: Cell = cell) -> None:
+                if self._pass(cell, now_us, silent_us):
+                    touched[cell.watch] = None
+
+            changes += guarded(state, cell.watch, cell.last, work)
         if touched:
-            self._find_quiet(state)
+            changes += find_quiet(state, self.slots, state.slots)
         state.find_deadline()
-        return [change for watch in touched if not watch.suspended for change in settle(state, watch, None)]
+        return [*changes, *(c for watch in touched if not watch.suspended for c in settle(state, watch, None))]
+
+    def _pass(self, cell: Cell, now_us: int, silent_us: int) -> bool:
+        """Whether time alone opened or ended something on one track."""
+        cell.hear(self.slots)
+        passed_us: list[int] = []
+        due = cell.due()
+        if due is not None and due.due_us <= silent_us:
+            passed_us.append(cell.expire())
+        if cell.open is not None and cell.segment is not None and cell.segment[1] <= now_us:
+            passed_us.append(cell.segment[1] - 1)
+            cell.leave(None)
+        if passed_us:
+            # A sample from before would change it: it must count as late.
+            cell.watch.floor_us = max(cell.watch.floor_us, *passed_us)
+            for slot in cell.slots:
+                self.slots.move(slot, max(self.slots.place(slot), end_of(max(passed_us))))
+        return bool(passed_us)

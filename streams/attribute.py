@@ -25,6 +25,10 @@ NO_BINDING = (
     "no-binding",
     "no patient was bound to the device when this was measured; correct the binding, then replay",
 )
+UNPROVEN = (
+    "unproven",
+    "whoever claimed the device has not confirmed a reading of it yet; it is charted when that happens",
+)
 TIME_UNCERTAIN = (
     "time-uncertain",
     "the device's clock was wrong and this may have been measured outside the patient's binding; a person must decide",
@@ -55,7 +59,8 @@ def attribute(
     """Finds device and patient of every `good` row.
 
     A row is attributed only if every instant in [earliest_us, latest_us] lies inside one binding; where
-    nothing is known of its time, if the device never had another binding and was bound at receipt.
+    nothing is known of its time, if the device never had another binding and was bound at receipt. What lies inside a
+    binding that is not proven yet stays nobody's.
     """
     count = len(columns)
     device = np.zeros(count, np.int64)
@@ -77,20 +82,31 @@ def attribute(
             # Of a time that was replaced nothing is known but that it lies before receipt: it is one patient's if no
             # other ever had the device. A wrong clock alone must not quarantine.
             first = np.where(first == SINCE_EVER, last, first)
-        inside = np.zeros(len(rows), np.bool_)
+        inside, unproven = np.zeros(len(rows), np.bool_), np.zeros(len(rows), np.bool_)
         for binding in known.bindings:
-            mine = rows[(first >= binding.from_us) & (last < binding.to_us)]
+            within = (first >= binding.from_us) & (last < binding.to_us)
             inside |= (measured >= binding.from_us) & (measured < binding.to_us)
+            if not binding.proven:
+                unproven |= within
+                continue
+            mine = rows[within]
             patient[mine] = binding.patient_key
             patients[binding.patient_key] = binding.patient
             target[mine] = shard_of(binding.patient)
         settled[rows] = len(known.bindings) == 1
         lost = ~status[rows] & (patient[rows] == 0)
-        for row, uncertain in zip(rows[lost].tolist(), inside[lost].tolist(), strict=True):
-            reasons[row] = TIME_UNCERTAIN if uncertain else NO_BINDING
+        why = np.where(unproven, 2, inside)[lost]
+        for row, reason in zip(rows[lost].tolist(), why.tolist(), strict=True):
+            reasons[row] = (NO_BINDING, TIME_UNCERTAIN, UNPROVEN)[reason]
     # Device status of one device can arrive in two shards (before and after it is bound), so it is always looked up.
     settled &= (target == shard) & (patient != 0) & ~status
     return Attribution(device, patient, target, settled, status, patients, reasons)
+
+
+def placeable(columns: Columns, names: tuple[str, ...], reason: str, devices: Mapping[str, DeviceRecord]) -> bool:
+    """Whether attribution of one row that was kept for `reason` says something else by now."""
+    owned = attribute(columns, names, np.zeros(1, np.int64), np.ones(1, np.bool_), devices)
+    return 0 not in owned.reasons or owned.reasons[0][0] != reason
 
 
 def _by_device(indices: Ints, good: Mask) -> Iterator[tuple[int, Ints]]:

@@ -178,6 +178,7 @@ class Processor:
             forward=forward,
             commands=repaired.commands,
             deadlines=found.deadlines,
+            replayed=repaired.replayed,
         )
         applied = Applied(
             readings=sum(span.readings for span in laid.spans),

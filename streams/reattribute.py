@@ -57,7 +57,7 @@ def _owner(stray: Stray, bindings: tuple[Binding, ...]) -> Binding | None:
     if first == SINCE_EVER and len(bindings) == 1:
         first = last
     for binding in bindings:
-        if binding.from_us <= first and last < binding.to_us:
+        if binding.proven and binding.from_us <= first and last < binding.to_us:
             return binding
     return None
 

@@ -19,9 +19,9 @@ hypothesis.settings.register_profile("ci", derandomize=True, print_blob=True, de
 hypothesis.settings.register_profile("long", max_examples=20_000, derandomize=False, print_blob=True, deadline=None)
 hypothesis.settings.load_profile("ci")
 
-_NEEDS_A_PROGRAM = ("browser", "mosquitto", "timescale")
+_NEEDS_A_PROGRAM = ("browser", "dbus", "mosquitto", "timescale")
 # Packages bring these everywhere, so continuous integration has no excuse; TimescaleDB is in no distribution.
-_OWED_IN_CI = ("browser", "mosquitto")
+_OWED_IN_CI = ("browser", "dbus", "mosquitto")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """In continuous integration a test that is skipped for want of a browser or Mosquitto has failed."""
+    """In continuous integration a test that is skipped for want of such a program has failed."""
     report = yield
     owed = is_continuous_integration() and any(item.get_closest_marker(marker) for marker in _OWED_IN_CI)
     if owed and report.skipped and not hasattr(report, "wasxfail"):

@@ -39,6 +39,7 @@ class Installation:
     http_port: int = field(default_factory=free_port)
     mqtt_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    settings: dict[str, str] = field(default_factory=dict)
 
     @property
     def env(self) -> dict[str, str]:
@@ -48,6 +49,7 @@ class Installation:
             "VITALSTREAM_DATA_DIR": str(self.data_dir),
             "VITALSTREAM_HTTP_PORT": str(self.http_port),
             "VITALSTREAM_MQTT_PORT": str(self.mqtt_port),
+            **self.settings,
         }
 
     @property

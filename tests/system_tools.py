@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 
 # Debian keeps the broker where an ordinary user's PATH does not look.
 _PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
@@ -38,6 +39,8 @@ def why_not(marker: str) -> str | None:
             return "no Chromium found: apt-get install chromium, or name one in VITALSTREAM_BROWSER"
         case "mosquitto" if not (find_program("mosquitto") and find_program("mosquitto_pub")):
             return "no Mosquitto found: apt-get install mosquitto mosquitto-clients"
+        case "dbus" if sys.platform != "linux" or not find_program("dbus-daemon"):
+            return "no dbus-daemon found (Linux only): apt-get install dbus-daemon"
         case "timescale" if not os.environ.get("VITALSTREAM_TEST_TIMESCALE_URL"):
             return "no TimescaleDB named: set VITALSTREAM_TEST_TIMESCALE_URL to a server for tests"
         case _:

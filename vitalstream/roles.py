@@ -7,9 +7,9 @@ import socket
 import uuid
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import structlog
 
@@ -21,6 +21,8 @@ from alerts.wording import dwell_text
 from api.app import create_app
 from api.server import serve as serve_http
 from api.services import ApiServices
+from device_gateway.broker.address import BrokerAddress
+from device_gateway.broker.door import BrokerDoor
 from device_gateway.intake import Intake
 from device_gateway.mqtt.endpoint import Endpoint
 from storage.chart.postgres import PostgresChart
@@ -48,9 +50,14 @@ _TRIM_EVERY_S = 600.0
 
 @dataclass(slots=True)
 class Readiness:
-    """Which roles of this process serve; what `/readyz` says."""
+    """Which roles of this process run, and which of those can't reach what they serve."""
 
     roles: dict[str, bool]
+    cut_off: set[str] = field(default_factory=set)
+
+    def serving(self) -> dict[str, bool]:
+        """What `/readyz` says."""
+        return {name: runs and name not in self.cut_off for name, runs in self.roles.items()}
 
 
 @dataclass(slots=True)
@@ -87,6 +94,11 @@ class Context:
         return f"http://{host}:{self.http_socket.getsockname()[1]}"
 
     @property
+    def broker(self) -> BrokerAddress | None:
+        """The broker to subscribe to instead of our endpoint; simulated devices never go near one."""
+        return None if self.simulated else self.settings.mqtt_broker
+
+    @property
     def mqtt_port(self) -> int:
         """Port of our MQTT endpoint."""
         assert self.mqtt_socket is not None
@@ -110,6 +122,8 @@ class Context:
             lines.append(f"page and API: {self.url}")
         if self.mqtt_socket is not None:
             lines.append(f"MQTT: {self.settings.bind}:{self.mqtt_port}")
+        elif self.broker is not None and "gateway" in self.readiness.roles:
+            lines.append(f"MQTT: devices of the broker {self.broker}")
         return lines
 
 
@@ -186,35 +200,56 @@ async def _first(*events: asyncio.Event) -> None:
 
 
 async def _gateway(context: Context, ready: asyncio.Event, stop: asyncio.Event) -> None:
-    assert context.mqtt_socket is not None
     async with (
         PostgresJournal(context.dsn) as journal,
         Pool(context.dsn, application_name="vitalstream gateway") as pool,
     ):
         name = socket.gethostname()
         intake = Intake(journal, name, clock.now_us)
-        appending = asyncio.create_task(intake.run())
-        beating = asyncio.create_task(beat_for_ever(context.dsn, name))
-        endpoint = Endpoint(intake, PostgresDeviceDirectory(pool), clock.now_us, listener=context.mqtt_socket)
-        await endpoint.start()
-        ready.set()
+        directory = PostgresDeviceDirectory(pool)
+        working = [asyncio.create_task(intake.run())]
+        door: Endpoint | BrokerDoor
+        if context.broker is not None:
+            door = BrokerDoor(context.broker, name, intake, directory, clock.now_us)
+            beating = asyncio.create_task(_beat_while_connected(context, door, name))
+        else:
+            assert context.mqtt_socket is not None
+            door = Endpoint(intake, directory, clock.now_us, listener=context.mqtt_socket)
+            beating = asyncio.create_task(beat_for_ever(context.dsn, name))
         try:
-            await _first_task(stop, appending)
+            if (watched := await door.start()) is not None:
+                working.append(watched)
+            ready.set()
+            await _first_task(stop, *working)
         finally:
-            await endpoint.stop(_GRACE_S)
-            for task in (appending, beating):
+            await door.stop(_GRACE_S)
+            for task in (*working, beating):
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
 
 
-async def _first_task(stop: asyncio.Event, task: asyncio.Task[None]) -> None:
-    """Waits for `stop`; raises what the task raises when it ends before."""
+async def _beat_while_connected(context: Context, door: BrokerDoor, name: str) -> NoReturn:
+    """A gateway whose broker is away hears no device: it must look as silent as it is, to people and to `/readyz`."""
+    while True:
+        context.readiness.cut_off.add("gateway")
+        await door.connected.wait()
+        context.readiness.cut_off.discard("gateway")
+        beating = asyncio.create_task(beat_for_ever(context.dsn, name))
+        try:
+            await door.disconnected.wait()
+        finally:
+            beating.cancel()
+
+
+async def _first_task(stop: asyncio.Event, *tasks: asyncio.Task[None]) -> None:
+    """Waits for `stop`; raises what a task raises that ends before."""
     waiter = asyncio.create_task(stop.wait())
-    await asyncio.wait((waiter, task), return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait((waiter, *tasks), return_when=asyncio.FIRST_COMPLETED)
     waiter.cancel()
-    if task.done():
-        task.result()
+    for task in tasks:
+        if task.done():
+            task.result()
 
 
 async def _api(context: Context, ready: asyncio.Event, stop: asyncio.Event) -> None:
@@ -224,7 +259,7 @@ async def _api(context: Context, ready: asyncio.Event, stop: asyncio.Event) -> N
             pool=pool,
             now=clock.now,
             simulated=context.simulated,
-            ready=lambda: context.readiness.roles,
+            ready=context.readiness.serving,
             static=Path(api.__file__).parent / "static",
         )
         await serve_http(create_app(services), context.http_socket, stop=stop, started=ready)
@@ -246,7 +281,7 @@ def open_context(
     if "api" in names:
         free = free_ports and not settings.http_port_set
         context.http_socket = listen(settings.bind, settings.http_port, "VITALSTREAM_HTTP_PORT", else_free=free)
-    if "gateway" in names:
+    if "gateway" in names and context.broker is None:
         free = free_ports and not settings.mqtt_port_set
         context.mqtt_socket = listen(settings.bind, settings.mqtt_port, "VITALSTREAM_MQTT_PORT", else_free=free)
     return context

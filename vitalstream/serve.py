@@ -27,14 +27,13 @@ def check_available(settings: Settings) -> None:
     """Refuses settings that this version can't honour, rather than ignoring them."""
     wanted = {
         "VITALSTREAM_LOG=kafka": settings.log == "kafka",
-        "VITALSTREAM_MQTT_URL": bool(settings.mqtt_url),
         "VITALSTREAM_EMR_URL": bool(settings.emr_url),
     }
     missing = [name for name, is_set in wanted.items() if is_set]
     if missing:
         raise OperatorError(
-            f"this version can't honour {', '.join(missing)} yet: unset it to run with the journal in PostgreSQL, our "
-            "own MQTT endpoint and no write-back",
+            f"this version can't honour {', '.join(missing)} yet: unset it to run with the journal in PostgreSQL "
+            "and no write-back",
             code="not-available",
         )
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import platformdirs
 
+from device_gateway.broker.address import BrokerAddress, parse_address
 from vitals.errors import OperatorError
 
 #: A reading first received later than this after it was measured is charted and opens no alert.
@@ -43,7 +44,7 @@ SETTINGS = (
     Setting("VITALSTREAM_BIND", "127.0.0.1", "address that HTTP and MQTT listen on"),
     Setting("VITALSTREAM_HTTP_PORT", "8080", "port of dashboard and API"),
     Setting("VITALSTREAM_MQTT_PORT", "1883", "port of our MQTT endpoint"),
-    Setting("VITALSTREAM_MQTT_URL", "", "a broker to subscribe to instead of our endpoint"),
+    Setting("VITALSTREAM_MQTT_URL", "", "a broker to subscribe to instead of our endpoint", secret=True),
     Setting("VITALSTREAM_LOG", "postgres", "where the journal is: postgres or kafka"),
     Setting("VITALSTREAM_KAFKA_BOOTSTRAP", "", "Kafka servers, with VITALSTREAM_LOG=kafka"),
     Setting("VITALSTREAM_LATENESS", "7d", "how late a reading may open an alert (s, m, h, d)"),
@@ -63,7 +64,7 @@ class Settings:
     http_port_set: bool
     mqtt_port: int
     mqtt_port_set: bool
-    mqtt_url: str
+    mqtt_broker: BrokerAddress | None
     log: str
     kafka_bootstrap: str
     lateness_s: int
@@ -89,6 +90,10 @@ def _port(text: str) -> int:
     if not text.isdigit() or not 0 < int(text) <= _PORT_MAX:
         raise OperatorError(f"{text!r} is not a port; write a number from 1 to {_PORT_MAX}", code="port")
     return int(text)
+
+
+def _broker(url: str) -> BrokerAddress | None:
+    return parse_address(url) if url else None
 
 
 def _log(text: str) -> str:
@@ -117,6 +122,7 @@ def read(environ: Mapping[str, str]) -> Settings:
 
     http_port = take("VITALSTREAM_HTTP_PORT", "8080", _port)
     mqtt_port = take("VITALSTREAM_MQTT_PORT", "1883", _port)
+    mqtt_broker = take("VITALSTREAM_MQTT_URL", "", _broker)
     log = take("VITALSTREAM_LOG", "postgres", _log)
     lateness_s = take("VITALSTREAM_LATENESS", "7d", parse_duration_s)
     if wrong or http_port is None or mqtt_port is None or log is None or lateness_s is None:
@@ -128,7 +134,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         http_port_set=bool(environ.get("VITALSTREAM_HTTP_PORT")),
         mqtt_port=mqtt_port,
         mqtt_port_set=bool(environ.get("VITALSTREAM_MQTT_PORT")),
-        mqtt_url=environ.get("VITALSTREAM_MQTT_URL", ""),
+        mqtt_broker=mqtt_broker,
         log=log,
         kafka_bootstrap=environ.get("VITALSTREAM_KAFKA_BOOTSTRAP", ""),
         lateness_s=lateness_s,

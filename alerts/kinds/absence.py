@@ -34,6 +34,7 @@ class Absence(Kind):
     """
 
     required = frozenset({"every", "grace"})
+    composed = frozenset({"any"})
     merged = True
 
     def listens(self, rule: Rule) -> bool:

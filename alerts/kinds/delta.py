@@ -136,9 +136,7 @@ class Delta(Kind):
 
     def limits(self, rule: Rule) -> tuple[str, str]:
         raised, cleared = super().limits(rule)
-        since = {"nearest": "the last day's", "minimum": "the lowest", "maximum": "the highest"}[
-            rule.against or "nearest"
-        ]
+        since = _SINCE[rule.against or "nearest"]
         days = wording.dwell_text(rule.window_us)
         return f"a change {raised} against {since} first reading of {days}", f"a change {cleared} against the same one"
 

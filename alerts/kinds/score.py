@@ -25,6 +25,9 @@ from .base import NOTHING_QUIET, Cleared, Kind, Raised, Track, Turn
 STREAM_AGE_US = 3600 * SECOND_US
 SPOT_AGE_US = 12 * 3600 * SECOND_US
 
+#: Parameters that a person looks at: they count as long as a spot value, however often they are told.
+LASTING = frozenset({"o2", "acvpu"})
+
 #: How far one device's samples may lag behind another's without a look into the history: uploads every few minutes.
 LAG_US = 600 * SECOND_US
 
@@ -40,7 +43,8 @@ class Input(NamedTuple):
 
     def counts(self, at_us: int) -> bool:
         """Whether it is young enough at this instant."""
-        return at_us - self.point.measured_us <= (STREAM_AGE_US if self.streamed else SPOT_AGE_US)
+        lasting = parameter_of(self.point.metric, self.point.component) in LASTING
+        return at_us - self.point.measured_us <= (STREAM_AGE_US if self.streamed and not lasting else SPOT_AGE_US)
 
 
 class Inputs(NamedTuple):
@@ -288,18 +292,19 @@ class _Columns:
         self.newest = np.full((len(PARAMETERS), count), -1, dtype=np.int64)
         self.counting = self.newest.copy()
         times = track.measured_us
-        for number, name in enumerate(names.tolist()):
+        for number, packed_series in enumerate(names.tolist()):
             own = np.flatnonzero(index == number)
-            series = (name >> 32, name >> 8 & 0xFFFFFF, name & 0xFF)
+            series = (packed_series >> 32, packed_series >> 8 & 0xFFFFFF, packed_series & 0xFF)
             self.series[series] = own
             self.values[own] = value_of(series[1], self.values[own])
             self._streamed[own[1:]] = np.diff(times[own]) <= MAX_GAP_US
             last = np.full(count, -1)
             last[own] = own
             last = np.maximum.accumulate(last)
-            age_us = np.where(self._streamed[last], STREAM_AGE_US, SPOT_AGE_US)
-            young = (last >= 0) & (times - times[last] <= age_us)
-            parameter = PARAMETERS.index(parameter_of(*series[1:]))
+            name = parameter_of(*series[1:])
+            parameter = PARAMETERS.index(name)
+            brief = self._streamed[last] & (name not in LASTING)
+            young = (last >= 0) & (times - times[last] <= np.where(brief, STREAM_AGE_US, SPOT_AGE_US))
             self.newest[parameter] = np.maximum(self.newest[parameter], last)
             self.counting[parameter] = np.maximum(self.counting[parameter], np.where(young, last, -1))
         self._scale = news2_bands.scales_at(context, times)

@@ -44,8 +44,8 @@ class Bounds:
     #: Between attempts to scan, or to reach D-Bus.
     retry_first_s: float = 1.0
     retry_max_s: float = 30.0
-    #: Readings of one device that wait for the journal, 17 minutes of a monitor; a fuller queue closes the link, so
-    #: that a device with a memory keeps what it has.
+    #: Readings of one device that wait for the journal, 17 minutes of a monitor. A queue half full closes the link, so
+    #: that a device with a memory keeps what it has; the other half is for what is under way.
     queue_frames: int = 1024
     #: At the end, for readings that still wait for the journal.
     flush_s: float = 10.0

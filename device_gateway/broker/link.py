@@ -54,7 +54,7 @@ class Link:
     `session_present`: the broker remembers us. `limits` are the properties of its CONNACK.
     """
 
-    def __init__(self, client: paho.Client, on_message: Callable[[paho.MQTTMessage], None]) -> None:
+    def __init__(self, client: paho.Client, on_message: Callable[[Link, paho.MQTTMessage], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._client = client
         self._on_message = on_message
@@ -168,7 +168,7 @@ class Link:
 
     def _connected(self, client: Any, data: Any, flags: Any, reason: ReasonCode, properties: Properties | None) -> None:
         self.session_present = flags.session_present
-        self.limits = {} if properties is None else dict(properties.json())
+        self.limits = {} if properties is None else dict(properties.json())  # type: ignore[no-untyped-call]
         if not self._connack.done():
             self._connack.set_result(reason)
 
@@ -178,7 +178,7 @@ class Link:
 
     def _message(self, client: Any, data: Any, message: paho.MQTTMessage) -> None:
         self._came += 1
-        self._on_message(message)
+        self._on_message(self, message)
 
     def _answer(self, mid: int, reasons: list[int]) -> None:
         answer = self._answers.get(mid)
@@ -195,7 +195,7 @@ class Link:
             if answer not in done:
                 why = self.lost.result() if self.lost.done() else f"nothing came in {ANSWER_TIMEOUT_S:.0f} s"
                 raise PartnerError(f"the broker did not answer: {why}", code="broker-away")
-            return answer.result()
+            return list(answer.result())
         finally:
             del self._answers[mid]
 
@@ -266,7 +266,7 @@ class Link:
 async def connect(
     address: BrokerAddress,
     client_id: str,
-    on_message: Callable[[paho.MQTTMessage], None],
+    on_message: Callable[[Link, paho.MQTTMessage], None],
     *,
     session_expiry_s: int,
     receive_maximum: int,
@@ -279,11 +279,12 @@ async def connect(
     """
     client = paho.Client(CallbackAPIVersion.VERSION2, client_id, protocol=paho.MQTTv5, manual_ack=True)
     client.connect_timeout = CONNECT_TIMEOUT_S
-    client.max_inflight_messages_set(0)
     if credentials:
         client.username_pw_set(address.user, address.password)
     if address.tls:
-        client.tls_set_context(ssl.create_default_context())
+        context = ssl.create_default_context()
+        context.sslsocket_class = _TidySocket
+        client.tls_set_context(context)
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     properties.SessionExpiryInterval = session_expiry_s
     properties.ReceiveMaximum = receive_maximum
@@ -295,6 +296,17 @@ async def connect(
         yield link
     finally:
         link.close()
+
+
+class _TidySocket(ssl.SSLSocket):
+    """Closed when the handshake fails; paho leaves that to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
 
 
 def _dial(client: paho.Client, address: BrokerAddress, clean: bool, properties: Properties) -> None:

@@ -7,15 +7,16 @@ bytes.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 
 from device_gateway.decoders import gatt_time
 from device_gateway.decoders.model import (
     CLOCK_UNSET,
     NO_FLAGS,
     Decoded,
-    DecodedReading,
     check_length,
     first_byte,
+    make,
 )
 from device_gateway.decoders.sfloat import sfloat
 from vitals.reading import Flag
@@ -27,7 +28,15 @@ _USER = 0x08
 _STATUS = 0x10
 
 _PRESSURES = struct.Struct("<xHHH")
-_U16 = struct.Struct("<H")
+#: Bytes by those flags that announce a field.
+_LENGTHS = {
+    flags: 7
+    + (gatt_time.LENGTH if flags & _TIME else 0)
+    + (2 if flags & _PULSE else 0)
+    + (1 if flags & _USER else 0)
+    + (2 if flags & _STATUS else 0)
+    for flags in range(0, 0x20, 2)
+}
 
 #: Measurement Status bits 0, 1, 2 and 5; bits 3-4 are a number: 0 and the reserved 3 say nothing, 1 above, 2
 #: below range.
@@ -40,6 +49,7 @@ _STATUS_FLAGS = (
 _PULSE_RANGE = int(Flag.PULSE_RANGE)
 
 
+@lru_cache(maxsize=256)  # 6 bits have a meaning
 def _status(bits: int) -> int:
     marks = NO_FLAGS
     for bit, flag in _STATUS_FLAGS:
@@ -51,14 +61,7 @@ def _status(bits: int) -> int:
 def decode(frame: bytes) -> Decoded:
     """A `blood_pressure` (systolic, diastolic, mean), mm[Hg] or kPa, then a `pulse_rate_cuff` when sent."""
     flags = first_byte(frame)
-    needed = 7
-    if flags & 0x1E:
-        needed += (
-            (gatt_time.LENGTH if flags & _TIME else 0)
-            + (2 if flags & _PULSE else 0)
-            + (1 if flags & _USER else 0)
-            + (2 if flags & _STATUS else 0)
-        )
+    needed = _LENGTHS[flags & 0x1E]
     if len(frame) != needed:
         check_length(frame, needed)
     systolic, diastolic, mean = _PRESSURES.unpack_from(frame)
@@ -69,12 +72,11 @@ def decode(frame: bytes) -> Decoded:
             marks = CLOCK_UNSET
         at += gatt_time.LENGTH
     if flags & _STATUS:  # always the last field
-        marks |= _status(_U16.unpack_from(frame, needed - 2)[0])
+        marks |= _status(frame[needed - 2] | frame[needed - 1] << 8)
     unit = "kPa" if flags & _KPA else "mm[Hg]"
-    pressure = DecodedReading(
-        "blood_pressure", (sfloat(systolic), sfloat(diastolic), sfloat(mean)), unit, local_us, marks
-    )
+    values = sfloat(systolic), sfloat(diastolic), sfloat(mean)
+    pressure = make(("blood_pressure", values, unit, local_us, marks))
     if not flags & _PULSE:
         return (pressure,)
-    pulse = sfloat(_U16.unpack_from(frame, at)[0])
-    return pressure, DecodedReading("pulse_rate_cuff", (pulse,), "/min", local_us, marks)
+    pulse = sfloat(frame[at] | frame[at + 1] << 8)
+    return pressure, make(("pulse_rate_cuff", (pulse,), "/min", local_us, marks))

@@ -5,6 +5,8 @@ Energy expended and RR intervals have no row in the code table; they stay in the
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from device_gateway.decoders.model import Decoded, DecodedReading, check_length, first_byte
 from device_gateway.decoders.sfloat import scaled
 from vitals.errors import DecodeError
@@ -34,5 +36,9 @@ def decode(frame: bytes) -> Decoded:
     elif len(frame) != needed:
         check_length(frame, needed)
     rate = frame[1] | frame[2] << 8 if flags & _UINT16 else frame[1]
-    contact = _NO_CONTACT if flags & _CONTACT == _NOT_DETECTED else 0
-    return (DecodedReading("heart_rate", (scaled(rate, 1, 0),), "/min", None, contact),)
+    return _reading(rate, flags & _CONTACT == _NOT_DETECTED)
+
+
+@lru_cache(maxsize=1024)  # the rates of a ward, with and without contact
+def _reading(rate: int, no_contact: bool) -> Decoded:
+    return (DecodedReading("heart_rate", (scaled(rate, 1, 0),), "/min", None, _NO_CONTACT if no_contact else 0),)

@@ -8,15 +8,16 @@ reading.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 
 from device_gateway.decoders import gatt_time
 from device_gateway.decoders.model import (
     CLOCK_UNSET,
     NO_FLAGS,
     Decoded,
-    DecodedReading,
     check_length,
     first_byte,
+    make,
 )
 from device_gateway.decoders.sfloat import sfloat
 from vitals.reading import Flag
@@ -34,7 +35,6 @@ _SENSOR = 0x08
 _AMPLITUDE = 0x10
 
 _PAIR = struct.Struct("<xHH")
-_U16 = struct.Struct("<H")
 
 #: Measurement Status: what each group of bits says about the values.
 _STATUS_FLAGS = (
@@ -57,35 +57,38 @@ _SENSOR_FLAGS = (
 )
 
 
-def _marks(bits: int, table: tuple[tuple[int, int], ...]) -> int:
+@lru_cache(maxsize=1024)  # of 2^40, the combinations that sensors send
+def _marks(measurement: int, sensor: int) -> int:
     marks = NO_FLAGS
-    for mask, flag in table:
-        if bits & mask:
-            marks |= flag
+    for bits, table in ((measurement, _STATUS_FLAGS), (sensor, _SENSOR_FLAGS)):
+        for mask, flag in table:
+            if bits & mask:
+                marks |= flag
     return marks
 
 
 def _tail(frame: bytes, at: int, status: int, sensor: int, amplitude: int) -> tuple[int, int | None]:
     """(flags, bits of the pulse amplitude index) of the three optional fields that both frames end with."""
-    marks = NO_FLAGS
+    measurement_bits = sensor_bits = 0
     if status:
-        marks = _marks(_U16.unpack_from(frame, at)[0], _STATUS_FLAGS)
+        measurement_bits = frame[at] | frame[at + 1] << 8
         at += 2
     if sensor:
-        marks |= _marks(int.from_bytes(frame[at : at + 3], "little"), _SENSOR_FLAGS)
+        sensor_bits = frame[at] | frame[at + 1] << 8 | frame[at + 2] << 16
         at += 3
-    return marks, _U16.unpack_from(frame, at)[0] if amplitude else None
+    marks = _marks(measurement_bits, sensor_bits) if measurement_bits or sensor_bits else NO_FLAGS
+    return marks, frame[at] | frame[at + 1] << 8 if amplitude else None
 
 
 def _readings(frame: bytes, local_us: int | None, marks: int, amplitude: int | None) -> Decoded:
     spo2, pulse = _PAIR.unpack_from(frame)
     pair = (
-        DecodedReading("spo2", (sfloat(spo2),), "%", local_us, marks),
-        DecodedReading("pulse_rate_oximeter", (sfloat(pulse),), "/min", local_us, marks),
+        make(("spo2", (sfloat(spo2),), "%", local_us, marks)),
+        make(("pulse_rate_oximeter", (sfloat(pulse),), "/min", local_us, marks)),
     )
     if amplitude is None:
         return pair
-    return (*pair, DecodedReading("perfusion_index", (sfloat(amplitude),), "%", local_us, marks))
+    return (*pair, make(("perfusion_index", (sfloat(amplitude),), "%", local_us, marks)))
 
 
 def decode_spot(frame: bytes) -> Decoded:

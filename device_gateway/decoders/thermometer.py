@@ -13,9 +13,9 @@ from device_gateway.decoders.model import (
     CLOCK_UNSET,
     NO_FLAGS,
     Decoded,
-    DecodedReading,
     check_length,
     first_byte,
+    make,
 )
 from device_gateway.decoders.sfloat import float32
 
@@ -49,4 +49,4 @@ def decode(frame: bytes) -> Decoded:
             marks = CLOCK_UNSET
     metric = _SITES.get(frame[needed - 1], "body_temp") if flags & _TYPE else "body_temp"
     unit = "[degF]" if flags & _FAHRENHEIT else "Cel"
-    return (DecodedReading(metric, (float32(_TEMPERATURE.unpack_from(frame)[0]),), unit, local_us, marks),)
+    return (make((metric, (float32(_TEMPERATURE.unpack_from(frame)[0]),), unit, local_us, marks)),)

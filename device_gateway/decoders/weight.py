@@ -13,9 +13,9 @@ from device_gateway.decoders.model import (
     CLOCK_UNSET,
     NO_FLAGS,
     Decoded,
-    DecodedReading,
     check_length,
     first_byte,
+    make,
 )
 from device_gateway.decoders.sfloat import scaled
 from vitals.reading import Absent, absent
@@ -50,13 +50,13 @@ def decode(frame: bytes) -> Decoded:
     value = scaled(raw, 1, 2) if imperial else scaled(raw, 5, 3)
     if raw == _UNSUCCESSFUL:
         value = _FAILED
-    weight = DecodedReading("body_weight", (value,), "[lb_av]" if imperial else "kg", local_us, marks)
+    weight = make(("body_weight", (value,), "[lb_av]" if imperial else "kg", local_us, marks))
     if not flags & _BMI_HEIGHT:
         return (weight,)
     bmi, height = _PAIR.unpack_from(frame, needed - 4)
     tall = scaled(height, 1, 1) if imperial else scaled(height, 1, 3)
     return (
         weight,
-        DecodedReading("bmi", (scaled(bmi, 1, 1),), "kg/m2", local_us, marks),
-        DecodedReading("body_height", (tall,), "[in_i]" if imperial else "m", local_us, marks),
+        make(("bmi", (scaled(bmi, 1, 1),), "kg/m2", local_us, marks)),
+        make(("body_height", (tall,), "[in_i]" if imperial else "m", local_us, marks)),
     )

@@ -99,7 +99,8 @@ class Phase(Enum):
     CLOSED = auto()
 
 
-_STATUS_WORDS = {b"online": True, b"offline": False}
+#: What a device says on its status topic.
+STATUS_WORDS = {b"online": True, b"offline": False}
 
 _CREDENTIALS_HINT = "user name is the device id, password the one that `vitalstream device add` printed"
 
@@ -156,7 +157,7 @@ class Session:
         if route.kind is Kind.FORBIDDEN:
             return self._foreign(receipt, packet.payload)
         if route.kind is Kind.STATUS:
-            online = _STATUS_WORDS.get(packet.payload.strip().lower())
+            online = STATUS_WORDS.get(packet.payload.strip().lower())
             if online is not None:
                 return [Status(online), *self._settle_now(receipt, Reason.SUCCESS, None)]
         self._owed.append(receipt)

@@ -69,6 +69,12 @@ class Topics:
         return f"this device may publish only below {self._prefix}: readings, gatt/{{uuid}}, status"
 
 
+def owner(topic: str) -> str:
+    """The device whose topic this is; empty when it is none's."""
+    device, slash, _ = topic[len(PREFIX) :].partition("/")
+    return device if slash and topic.startswith(PREFIX) and valid_device_id(device) else ""
+
+
 def valid_device_id(text: str) -> bool:
     """Whether a user name can be a topic level."""
     return 0 < len(text) <= DEVICE_ID_MAX and not any(sign in text for sign in "/+#\0")

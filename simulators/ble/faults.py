@@ -40,8 +40,8 @@ AdapterEvent = Literal["power-off", "power-on", "vanish", "return"]
 class AdapterFaults:
     """The adapter's script.
 
-    `discovery_errors`: what the first calls of StartDiscovery answer. `events`: (seconds since the start, what happens);
-    `vanish` is bluetoothd killed, `return` its new start.
+    `discovery_errors`: what the first calls of StartDiscovery answer, as in `connect_errors`. `events`: (seconds since
+    the start, what happens); `vanish` is bluetoothd killed, `return` its new start.
     """
 
     discovery_errors: tuple[str, ...] = ()

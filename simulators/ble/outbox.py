@@ -7,6 +7,7 @@ every WINDOW messages one round trip to the daemon shows that it has read them a
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 
 from dbus_fast import Message
@@ -18,6 +19,12 @@ from vitals.errors import InternalError
 WINDOW = 64
 #: A thousand devices with forty objects each, twice over; more means that nobody reads.
 _QUEUE_MAX = 100_000
+
+
+def daemon_call(member: str, signature: str = "", *body: object) -> Message:
+    """A call of the daemon itself."""
+    name, path = "org.freedesktop.DBus", "/org/freedesktop/DBus"
+    return Message(destination=name, path=path, interface=name, member=member, signature=signature, body=list(body))
 
 
 class Outbox:
@@ -41,11 +48,13 @@ class Outbox:
         try:
             while self._queue:
                 if self._unread >= WINDOW:
-                    await self._bus.call(_ROUND_TRIP)
-                    _ROUND_TRIP.serial = 0
+                    await self._bus.call(daemon_call("GetId"))
                     self._unread = 0
-                await self._bus.send(self._queue.popleft())
+                message = self._queue.popleft()
+                await self._bus.send(message)
                 self._unread += 1
+                for descriptor in message.unix_fds:
+                    os.close(descriptor)  # the receiver has its own by now
         finally:
             self._pumping = None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -60,7 +60,8 @@ class Adapter(Protocol):
 class Peripheral:
     """One device. Those with a memory (`keeps`) send what they keep once somebody subscribes; others only live values.
 
-    `window_s`: how long it advertises after a measurement; None: whenever it is not connected.
+    `window_s`: how long it advertises after a measurement, or until its memory is empty; None: whenever it is not
+    connected.
     """
 
     address: str
@@ -110,10 +111,18 @@ class Peripheral:
         elif self.linked and uuid in self.subscribed:
             self.send(uuid, frame)
 
+    def remember(self, frames: Iterable[tuple[str, bytes]]) -> None:
+        """Puts characteristics and frames into the memory, oldest first, as if measured before."""
+        self.memory.extend(frames)
+        self._wake()
+        self.flush()
+
     def flush(self) -> None:
         """Sends what is in memory, oldest first, as far as it is subscribed to and the link lasts."""
         while self.linked and self.memory and self.memory[0][0] in self.subscribed:
             self.send(*self.memory.popleft())
+            if not self.memory:
+                self._awake_until = 0.0
 
     def send(self, uuid: str, frame: bytes) -> None:
         """One notification or indication, subscribed to or not; the link must be up."""
@@ -141,7 +150,7 @@ class Peripheral:
         self._wake()
 
     def _wake(self) -> None:
-        if self.window_s is not None:
+        if self.window_s is not None and self.memory:
             self._awake_until = time.monotonic() + self.window_s
         if self.adapter is not None and self.advertises():
             self.adapter.on_awake(self)

@@ -92,13 +92,17 @@ def oximeter(
     script: faults.Faults = faults.NONE,
     continuous: bool = False,
 ) -> Peripheral:
-    """For single measurements: indicates 2A5E and keeps; `continuous`: streams 2A5F by notification."""
+    """For single measurements: indicates 2A5E and keeps. `continuous`: streams 2A5F by notification whenever it can; it
+    has 2A5E too, for what is put into its memory.
+    """
     features = Characteristic("2a60", ("read",), bytes(2))
+    spot = Characteristic(gatt.PULSE_OXIMETER_SPOT, ("indicate",))
     if continuous:
-        service = Service("1822", (Characteristic(gatt.PULSE_OXIMETER_CONTINUOUS, ("notify",)), features))
-        services = (*_standard("Oximeter", clock=False), service)
-        return Peripheral(address, "Oximeter", services, _oximeter, ("1822",), faults=script)
-    service = Service("1822", (Characteristic(gatt.PULSE_OXIMETER_SPOT, ("indicate",)), features))
+        service = Service("1822", (spot, Characteristic(gatt.PULSE_OXIMETER_CONTINUOUS, ("notify",)), features))
+        services = (*_standard("Oximeter", clock=True), service)
+        timepiece = clock or Clock()
+        return Peripheral(address, "Oximeter", services, _oximeter, ("1822",), clock=timepiece, faults=script)
+    service = Service("1822", (spot, features))
     return _spot(address, "Oximeter", service, _oximeter_spot, clock, window_s, script)
 
 

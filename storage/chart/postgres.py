@@ -12,7 +12,7 @@ import numpy as np
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from storage.chart import reads, repair, ticks, writes
+from storage.chart import quarantine, reads, repair, ticks, writes
 from storage.connection import Connection
 from storage.faults import OutcomeUnknown, database_faults, surely_failed, typed
 from storage.link import Link
@@ -20,7 +20,7 @@ from storage.sql import sql
 from vitals.errors import InternalError, VitalstreamError
 from vitals.events import PatientContext, PatientHistory
 from vitals.ports.alerting import HistoryRequest
-from vitals.ports.chart import DeviceRecord, Due, Effects, Head, IdentityKey, Known, Move, Stray, Touched
+from vitals.ports.chart import DeviceRecord, Due, Effects, Head, IdentityKey, Kept, Known, Move, Stray, Touched
 
 
 class Months:
@@ -122,6 +122,11 @@ class PostgresUnit:
         """Rows of these devices that somebody else, or nobody, has by the bindings of now, in order of time."""
         async with self._step() as connection:
             return await repair.strays(connection, devices, patients, since_us, limit)
+
+    async def kept(self, devices: Collection[str], shards: Collection[int], limit: int) -> list[Kept]:
+        """Open rows of these devices that were applied in these shards and that another binding may place."""
+        async with self._step() as connection:
+            return await quarantine.kept(connection, devices, shards, limit)
 
     async def move(self, moves: Sequence[Move]) -> None:
         """Withdraws Observations and charts them for their new patients; moves device status in place."""

@@ -16,6 +16,7 @@ from storage.scope import Scope
 from storage.sql import sql
 from vitals import wire
 from vitals.identity import shard_of
+from vitals.ports.chart import Kept
 
 LIST_MAX = 500  # a page; the next one starts after its last key
 
@@ -114,10 +115,20 @@ async def replayable_keys(connection: Connection, devices: Collection[str]) -> l
     return [key for (key,) in await cursor.fetchall()]
 
 
+async def kept(connection: Connection, devices: Collection[str], shards: Collection[int], limit: int) -> list[Kept]:
+    """At most `limit` open, decoded rows of these devices that were applied in these shards and wait for a (proven)
+    binding, the newest first. Raises psycopg.Error.
+    """
+    values = {"devices": list(devices), "shards": list(shards), "limit": limit}
+    cursor = await connection.execute(sql("quarantine_kept"), values)
+    return [Kept(key, device, reason, bytes(record)) for key, device, reason, record in await cursor.fetchall()]
+
+
 async def replay_in(connection: Connection, keys: Collection[int], *, beside: Collection[int] = ()) -> int:
     """Appends the readings of open rows to the shards of their devices, in the caller's transaction; how many.
 
-    A row moves once: one that is replayed already, or that holds no decoded reading, is passed over. Locks shards, rows
+    A row moves once: one that is replayed already, that holds no decoded reading, or of which a patient said that it is
+    somebody else's is passed over. Locks shards, rows
     and heads in that order, as the processor does; `beside` are shards that the caller appends to afterwards in this
     transaction: their heads are locked here, so that two such transactions can't wait for each other.
     Raises psycopg.Error.

@@ -29,10 +29,10 @@ async def devices(connection: Connection, wanted: Collection[str]) -> dict[str, 
     cursor = await connection.execute(sql("chart_devices"), {"devices": list(wanted)})
     keys: dict[str, int] = {}
     bindings: dict[str, list[Binding]] = {}
-    for device, key, patient_key, patient, from_us, to_us in await cursor.fetchall():
+    for device, key, patient_key, patient, from_us, to_us, proven in await cursor.fetchall():
         keys[device] = key
         if patient_key is not None:
-            bindings.setdefault(device, []).append(Binding(patient_key, patient, from_us, to_us))
+            bindings.setdefault(device, []).append(Binding(patient_key, patient, from_us, to_us, proven))
     return {device: DeviceRecord(key, device, tuple(bindings.get(device, ()))) for device, key in keys.items()}
 
 

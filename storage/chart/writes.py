@@ -9,11 +9,13 @@ from psycopg import sql as compose
 from storage.chart import ticks
 from storage.chart.alert_rows import change_columns, upsert_columns
 from storage.chart.copy_binary import DEVICE_STATUS, OBSERVATION, BinaryRows, encode_chart
+from storage.chart.quarantine import replay_in
 from storage.connection import Connection
 from storage.journal.postgres import append_in
 from storage.sql import sql
 from storage.text import storable
 from vitals.events import AlertChange
+from vitals.identity import shard_of
 from vitals.ports.chart import Columns, Effects, Quarantined, ShardLost, ShardProgress
 
 
@@ -48,20 +50,23 @@ async def copy_rows(connection: Connection, table: str, layout: BinaryRows, rows
 
 async def write_rest(connection: Connection, effects: Effects, engine_version: str) -> None:
     """Quarantine, alerts and records for other shards, in one round trip; journal heads are locked last."""
-    if not (effects.quarantined or effects.alerts or effects.forward or effects.commands):
+    if not (effects.quarantined or effects.alerts or effects.forward or effects.commands or effects.replayed):
         return
     async with connection.pipeline():
         if effects.quarantined:
             await _quarantine(connection, effects.quarantined)
         if effects.alerts:
             await _alerts(connection, effects.alerts, engine_version)
-        if effects.commands:
+        if effects.commands or effects.replayed:
             # All heads at once: a record after the other would lock them in another order than appenders do.
             shards = {shard for shard, _ in effects.commands} | effects.forward.keys()
+            shards |= {shard_of(row.device) for row in effects.replayed}
             await connection.execute(sql("journal_lock_heads"), {"shards": list(shards)})
         await append_in(connection, effects.forward)
         for shard, record in effects.commands:
             await append_in(connection, {shard: record})
+    # Their shards are locked: they are this group's own.
+    await replay_in(connection, [row.key for row in effects.replayed])
 
 
 async def write(connection: Connection, effects: Effects, engine_version: str) -> None:

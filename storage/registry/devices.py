@@ -1,4 +1,4 @@
-"""Devices: credentials, and the periods in which they are bound to a patient."""
+"""Devices: credentials, states, and the periods in which they are bound to a patient."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,6 +16,7 @@ from psycopg.rows import TupleRow
 from storage.chart.quarantine import replay_in, replayable_keys
 from storage.registry.changes import announce
 from storage.registry.manual import MANUAL_PREFIX
+from storage.registry.states import State
 from storage.sql import sql
 from vitals.errors import OperatorError
 from vitals.identity import shard_of
@@ -42,6 +44,7 @@ class _Open:
     """The binding that has no end yet."""
 
     key: int
+    patient_key: int
     patient: str
     since: datetime | None  # None: for all times
 
@@ -72,7 +75,7 @@ async def add_device(
     OperatorError: `bad-id`, `bad-time`, `no-such-patient`, `binding-overlap` (the start lies inside or before an older
     binding).
     """
-    _check_id(device)
+    check_id(device)
     if since is not None and patient is None:
         raise OperatorError("A start of binding needs a patient: give both or neither.", code="bad-time")
     _check_zoned(since)
@@ -82,30 +85,121 @@ async def add_device(
         cursor = await connection.execute(sql("upsert_device"), values)
         row = await cursor.fetchone()
         assert row is not None
+        key, is_new = row
+        if is_new:
+            await enter_state(connection, key, "made", now, actor=author)
         if patient is not None:
-            await _bind(connection, row[0], device, patient, since, now, author)
+            await _bind(connection, key, device, patient, since, now, author)
     return Credentials(device, device, password)
 
 
-async def return_device(connection: AsyncConnection[TupleRow], device: str, at: datetime) -> str:
+async def return_device(
+    connection: AsyncConnection[TupleRow], device: str, at: datetime, *, author: str = "operator"
+) -> str:
     """Ends the device's open binding at `at` and returns whose it was (logical id).
 
     Raises OperatorError: `bad-id`, `no-such-device`, `not-bound`, `binding-overlap` (`at` is not after the binding's
     start).
     """
-    _check_id(device)
+    check_id(device)
     _check_zoned(at)
     async with connection.transaction():
-        cursor = await connection.execute(sql("lock_device"), {"id": device})
-        row = await cursor.fetchone()
-        if row is None:
+        key = await lock_device(connection, device)
+        if key is None:
             raise OperatorError(f"There is no device {device[:64]!r}; check its id.", code="no-such-device")
-        binding = await _open_binding(connection, row[0])
-        if binding is None:
+        patient = await end_binding(connection, key, device, at, actor=author)
+        if patient is None:
             raise OperatorError(f"Device {device} is not bound to a patient now.", code="not-bound")
-        await _end(connection, device, binding, at)
-        await announce(connection, patients=[binding.patient], devices=[device], since=at)
+    return patient
+
+
+async def lock_device(connection: AsyncConnection[TupleRow], device: str) -> int | None:
+    """The device's key, with others kept from changing the device until the caller's transaction ends."""
+    row = await (await connection.execute(sql("lock_device"), {"id": device})).fetchone()
+    return None if row is None else row[0]
+
+
+async def end_binding(
+    connection: AsyncConnection[TupleRow],
+    key: int,
+    device: str,
+    at: datetime,
+    *,
+    actor: str,
+    state: State = "returned",
+) -> str | None:
+    """Ends the open binding of a locked device at `at`, which brings it into `state`; whose it was, None for nobody's.
+
+    Raises OperatorError `binding-overlap` when `at` is not after the binding's start.
+    """
+    binding = await _open_binding(connection, key)
+    if binding is None:
+        return None
+    await _end(connection, device, binding, at)
+    await free(connection, key, at, keep_kit=state == "kitted")
+    await enter_state(connection, key, state, at, actor=actor, patient=binding.patient_key)
+    await announce(connection, patients=[binding.patient], devices=[device], since=at)
     return binding.patient
+
+
+async def enter_state(
+    connection: AsyncConnection[TupleRow],
+    device: int,
+    state: State,
+    at: datetime,
+    *,
+    actor: str,
+    patient: int | None = None,
+) -> None:
+    """Brings a device into a state; who did that, when and for whom is kept for ever. Keys of device and patient."""
+    values = {"device": device, "state": state, "at": at, "actor": actor, "patient": patient}
+    await connection.execute(sql("enter_state"), values)
+
+
+async def free(connection: AsyncConnection[TupleRow], device: int, at: datetime, *, keep_kit: bool = False) -> None:
+    """Ends what was promised of a device (a key): open codes, a claim that isn't proven, and its reservation."""
+    await connection.execute(sql("withdraw_codes"), {"device": device, "at": at})
+    await connection.execute(sql("cancel_claims"), {"device": device, "at": at})
+    if not keep_kit:
+        await connection.execute(sql("reserve_device"), {"device": device, "patient": None})
+
+
+async def bind(
+    connection: AsyncConnection[TupleRow],
+    device: int,
+    device_id: str,
+    patient: int,
+    since: datetime,
+    *,
+    proven: bool,
+    author: str,
+) -> int:
+    """Binds a device that nobody has to a patient (keys); the binding's key. Raises OperatorError `binding-overlap`."""
+    values = {"device": device, "patient": patient, "since": since, "proven": proven, "author": author}
+    try:
+        cursor = await connection.execute(sql("insert_binding"), values)
+    except errors.ExclusionViolation:
+        raise _overlap(device_id) from None
+    row = await cursor.fetchone()
+    assert row is not None
+    made: int = row[0]
+    return made
+
+
+async def was_ever_bound(connection: AsyncConnection[TupleRow], device: int) -> bool:
+    """Whether anybody had the device (a key) before."""
+    row = await (await connection.execute(sql("binding_count"), {"device": device})).fetchone()
+    assert row is not None
+    return bool(row[0])
+
+
+async def try_again(
+    connection: AsyncConnection[TupleRow], device: str, patients: Collection[str], since: datetime
+) -> None:
+    """Sends what waits for a binding of the device through the processor again, and tells it of the change (ids)."""
+    waiting = await replayable_keys(connection, [device])
+    await replay_in(connection, waiting, beside={shard_of(name) for name in (*patients, device)})
+    await announce(connection, patients=patients, devices=[device], since=since)
 
 
 async def _bind(
@@ -125,23 +219,17 @@ async def _bind(
             code="no-such-patient",
         )
     patient_key: int = row[0]
-    cursor = await connection.execute(sql("binding_count"), {"device": key})
-    row = await cursor.fetchone()
-    assert row is not None
-    start = since if since is not None else (now if row[0] else now - FIRST_BINDING_BACK)
+    first = since is None and not await was_ever_bound(connection, key)
+    start = since if since is not None else (now - FIRST_BINDING_BACK if first else now)
     concerned = {patient}
     binding = await _open_binding(connection, key)
     if binding is not None:
         await _end(connection, device, binding, start)
         concerned.add(binding.patient)
-    try:
-        values = {"device": key, "patient": patient_key, "since": start, "author": author}
-        await connection.execute(sql("insert_binding"), values)
-    except errors.ExclusionViolation:
-        raise _overlap(device) from None
-    waiting = await replayable_keys(connection, [device])
-    await replay_in(connection, waiting, beside={shard_of(name) for name in (*concerned, device)})
-    await announce(connection, patients=concerned, devices=[device], since=start)
+    await bind(connection, key, device, patient_key, start, proven=True, author=author)
+    await free(connection, key, now)
+    await enter_state(connection, key, "proven", now, actor=author, patient=patient_key)
+    await try_again(connection, device, concerned, start)
 
 
 async def _open_binding(connection: AsyncConnection[TupleRow], device: int) -> _Open | None:
@@ -163,7 +251,8 @@ def _overlap(device: str) -> OperatorError:
     )
 
 
-def _check_id(device: str) -> None:
+def check_id(device: str) -> None:
+    """Raises OperatorError `bad-id` for what can be no device's id."""
     if not _ID.fullmatch(device):
         raise OperatorError("A device's id has 1 to 64 letters, digits, dots or hyphens.", code="bad-id")
     if device.startswith(MANUAL_PREFIX):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -11,12 +12,14 @@ from alerts.rules import Limit
 from tests.unit.alerts.stored import DAY, HOUR, MINUTE, SECOND, Store, group, rule, sample
 from vitals.events import Enrolment, PatientContext, PatientHistory
 from vitals.ports.alerting import AlertEngine, HistoryTooShort
+from vitals.reading import Flag
 
 T0 = 1_700_000_000 * SECOND
 CONTEXT = {1: PatientContext(1, "p")}
 FEVER = [sample(T0 + i * MINUTE, 38.5, "body_temp") for i in range(3)]
 WELL = sample(T0 + 10 * MINUTE, 36.5, "body_temp")
 WEIGHT = sample(T0, 80.0, "body_weight")
+TOO_LATE = sample(T0 + HOUR, 80.0, "body_weight", flags=int(Flag.TOO_LATE))
 #: A weight is expected every day, with six hours of grace.
 DUE = 30 * HOUR
 RULES = (
@@ -102,7 +105,6 @@ def test_late_readings_ask_for_their_stretch(engine: AlertEngine) -> None:
 
 def test_a_deadline_says_when_silence_counts_and_since_when(engine: AlertEngine) -> None:
     store = Store(CONTEXT)
-    assert engine.deadlines([1]) == {1: None}, "nobody is known yet"
     store.take(engine, group(FEVER[0]), T0)
     assert engine.deadlines([1]) == {1: None}, "an alert that only a reading can clear waits for no time"
     store.take(engine, group(WEIGHT), T0)
@@ -158,12 +160,22 @@ def test_a_tick_after_a_restart_asks_back_to_the_last_reading(engine: AlertEngin
     store.take(engine, group(WEIGHT), T0)
     store.take(engine, group(WELL), T0 + 10 * MINUTE)
     engine.drop()
-    assert engine.deadlines([1]) == {1: None}, "who isn't loaded keeps the stored one"
     assert engine.needs(group(), store.known(1)) == [], "without a tick there is nothing to look at"
     (request,) = engine.needs(group(), store.known(1), tick=True)
     assert request.patient == 1 and request.from_us <= T0 <= request.to_us
     (opened,) = store.tick(engine, T0 + 2 * DAY)
     assert (opened.change, opened.alert.opened_us) == ("opened", T0 + DUE)
+
+
+@pytest.mark.parametrize("uncounted", [sample(T0 + HOUR, 70.0, "heart_rate"), TOO_LATE], ids=["unseen", "too late"])
+def test_a_reading_that_no_rule_counts_ends_no_deadline_after_a_restart(
+    engine: AlertEngine, uncounted: tuple[Any, ...]
+) -> None:
+    store = Store(CONTEXT)
+    store.take(engine, group(WEIGHT), T0)
+    engine.drop()
+    assert store.take(engine, group(uncounted), T0 + HOUR) == []
+    assert [change.alert.opened_us for change in store.tick(engine, T0 + 2 * DAY)] == [T0 + DUE]
 
 
 def test_a_tick_without_a_deadline_asks_for_nothing(engine: AlertEngine) -> None:

@@ -65,6 +65,8 @@ class AlertEngine(Protocol):
     def deadlines(self, patients: Collection[int]) -> dict[int, Deadline | None]:
         """After `apply`: when silence of each of these patients can next change an alert; None: never.
 
+        Nothing is said of a patient whose state is not known: what is stored stands.
+
         A stored deadline may be earlier than the true one (the tick then only finds the next), never later.
         """
         ...

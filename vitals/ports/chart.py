@@ -54,12 +54,16 @@ OBSERVATION = np.dtype(
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """`patient_key`/`patient` own what the device measures in [`from_us`, `to_us`)."""
+    """`patient_key`/`patient` own what the device measures in [`from_us`, `to_us`).
+
+    Until it is `proven` by a reading that the patient confirmed, what is measured waits in quarantine.
+    """
 
     patient_key: int
     patient: str
     from_us: int
     to_us: int
+    proven: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,15 @@ class Quarantined:
     row: int
 
 
+class Kept(NamedTuple):
+    """An open row of quarantine that another binding may place: `record` is its reading as a one-row journal record."""
+
+    key: int
+    device: str
+    reason: str
+    record: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class ShardProgress:
     """How one shard moves on: from `expected` (the offset the database must show) to `next_offset`."""
@@ -116,7 +129,7 @@ class Effects:
     """All that one group changes; written whole or not at all.
 
     `forward` has one record for each of other shards, `commands` (shard, record) in order. `deadlines` are by patient
-    key; None: silence can change nothing any more.
+    key; None: silence can change nothing any more. `replayed` rows of quarantine go through the journal once more.
     """
 
     progress: Sequence[ShardProgress]
@@ -127,6 +140,7 @@ class Effects:
     forward: Mapping[int, bytes] = field(default_factory=dict)
     commands: Sequence[tuple[int, bytes]] = ()
     deadlines: Mapping[int, Deadline | None] = field(default_factory=dict)
+    replayed: Sequence[Kept] = ()
 
 
 class Touched(NamedTuple):
@@ -254,6 +268,12 @@ class Unit(Protocol):
         Charted for one of `patients` or for whoever is bound to the devices now; entered in error without a living row
         of their identity while somebody is bound; device status of any patient. Never an identity that a person marked
         as wrong. In order of time, about `limit`: rows of one instant come together.
+        """
+        ...
+
+    async def kept(self, devices: Collection[str], shards: Collection[int], limit: int) -> list[Kept]:
+        """Open rows of these devices, the newest first, that were applied in `shards` and kept for want of a (proven)
+        binding.
         """
         ...
 

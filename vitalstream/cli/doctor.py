@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import click
 from vitals.errors import VitalstreamError
 
 if TYPE_CHECKING:
+    from device_gateway.broker.address import BrokerAddress
     from vitalstream.settings import Settings
 
 
@@ -101,6 +103,20 @@ async def _database(settings: Settings, dsn: str) -> AsyncIterator[Finding]:
         )
 
 
+async def _broker(address: BrokerAddress) -> list[Finding]:
+    from device_gateway.broker.probe import probe
+
+    name = f"vitalstream-doctor-{secrets.token_hex(4)}"
+    return [Finding(one.name, one.ok, one.detail, one.advice) async for one in probe(address, name)]
+
+
+def _mqtt(settings: Settings) -> list[Finding]:
+    """Our endpoint's port, or the broker in its place."""
+    if settings.mqtt_broker is None:
+        return [_port(settings, settings.mqtt_port, "VITALSTREAM_MQTT_PORT")]
+    return asyncio.run(_broker(settings.mqtt_broker))
+
+
 async def _look(settings: Settings, dsn: str) -> list[Finding]:
     return [finding async for finding in _database(settings, dsn)]
 
@@ -119,7 +135,7 @@ def findings(environ: Mapping[str, str]) -> list[Finding]:
         return [*result, Finding("settings", False, error.code, error.message)]
     result += [
         _port(settings, settings.http_port, "VITALSTREAM_HTTP_PORT"),
-        _port(settings, settings.mqtt_port, "VITALSTREAM_MQTT_PORT"),
+        *_mqtt(settings),
         _page(),
     ]
     try:

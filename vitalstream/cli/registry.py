@@ -137,7 +137,7 @@ def device_return(device_id: str, at: datetime | None) -> None:
     from vitalstream.database import run_command
 
     end = at or datetime.now(UTC)
-    patient_id = run_command(lambda connection: return_device(connection, device_id, end))
+    patient_id = run_command(lambda connection: return_device(connection, device_id, end, author=_AUTHOR))
     click.echo(json.dumps({"device_id": device_id, "patient": patient_id, "until": end.isoformat()}))
 
 

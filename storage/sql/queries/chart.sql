@@ -1,6 +1,7 @@
 -- name: chart_devices
 -- Registered devices with all their bindings, one row a binding; revoked devices too, because their past stays true.
-SELECT d.id, d.key, b.patient, p.id, us_of(coalesce(lower(b.period), '-infinity')), us_of(coalesce(upper(b.period), 'infinity'))
+SELECT d.id, d.key, b.patient, p.id, us_of(coalesce(lower(b.period), '-infinity')), us_of(coalesce(upper(b.period), 'infinity')),
+       b.proven
 FROM device d
 LEFT JOIN binding b ON b.device = d.key
 LEFT JOIN patient p ON p.key = b.patient
@@ -48,7 +49,7 @@ ON CONFLICT (id) DO UPDATE SET id = excluded.id
 RETURNING id, key
 
 -- name: chart_heads
--- The highest (device time, sequence) under each device and metric, from the end of the identity index.
+-- The highest (device time, sequence) charted or refused under each device and metric, from the ends of identity indexes.
 SELECT s.device, s.metric, h.device_time_ns, h.sequence
 FROM unnest(%(devices)s::integer[], %(metrics)s::smallint[]) AS s(device, metric)
 CROSS JOIN LATERAL (
@@ -57,6 +58,9 @@ CROSS JOIN LATERAL (
     UNION ALL
     (SELECT t.device_time_ns, t.sequence FROM device_status t
      WHERE t.device = s.device AND t.metric = s.metric ORDER BY t.device_time_ns DESC, t.sequence DESC LIMIT 1)
+    UNION ALL
+    (SELECT r.device_time_ns, r.sequence FROM claim_refusal r
+     WHERE r.device = s.device AND r.metric = s.metric ORDER BY r.device_time_ns DESC, r.sequence DESC LIMIT 1)
     ORDER BY 1 DESC, 2 DESC LIMIT 1
 ) h
 
@@ -66,7 +70,7 @@ SELECT pg_advisory_xact_lock(%(lock_class)s, slot)
 FROM (SELECT DISTINCT d & 255 AS slot FROM unnest(%(devices)s::integer[]) AS d ORDER BY slot) AS slots
 
 -- name: chart_known
--- What is charted under identities; where one was moved to another patient, its living row comes last.
+-- What is charted or was refused under identities; where one was moved to another patient, its living row comes last.
 SELECT k.device, k.metric, k.device_time_ns, k.sequence, c.unit, c."values",
        c.value_1, c.decimals_1, c.absent_1, c.value_2, c.decimals_2, c.absent_2, c.value_3, c.decimals_3, c.absent_3
 FROM unnest(%(devices)s::integer[], %(metrics)s::smallint[], %(times)s::bigint[], %(sequences)s::bigint[])
@@ -80,6 +84,11 @@ CROSS JOIN LATERAL (
     SELECT t.unit, 1, t.value_1, t.decimals_1, t.absent_1, 0, 0, 0, 0, 0, 0, 0
     FROM device_status t
     WHERE t.device = k.device AND t.metric = k.metric AND t.device_time_ns = k.device_time_ns AND t.sequence = k.sequence
+    UNION ALL
+    SELECT r.unit, r."values", r.value_1, r.decimals_1, r.absent_1, r.value_2, r.decimals_2, r.absent_2,
+           r.value_3, r.decimals_3, r.absent_3, 2
+    FROM claim_refusal r
+    WHERE r.device = k.device AND r.metric = k.metric AND r.device_time_ns = k.device_time_ns AND r.sequence = k.sequence
 ) c
 ORDER BY c.status DESC
 

@@ -1,5 +1,5 @@
 -- name: directory_devices
--- Credentials of those devices that are not revoked, with the patient bound to each now.
+-- Credentials of those devices that are not revoked, with the patient bound to each now, proven or not.
 SELECT d.id, d.password_sha256, p.id, p.zone
 FROM device d
 LEFT JOIN binding b ON b.device = d.key AND b.period @> now()

@@ -122,7 +122,7 @@ SELECT count(*) FROM device d LEFT JOIN LATERAL ({bound}) bound ON true WHERE {c
 SELECT p.id
 FROM binding b
 JOIN patient p ON p.key = b.patient
-WHERE b.device = d.key AND b.period @> now()
+WHERE b.device = d.key AND b.period @> now() AND b.proven
   AND p.organisation = %(organisation)s
   AND (%(only_patient)s::integer IS NULL OR p.key = %(only_patient)s)
   AND (%(team)s::integer IS NULL

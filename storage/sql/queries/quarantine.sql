@@ -17,6 +17,23 @@ WHERE device = ANY (%(devices)s) AND state = 'open' AND record IS NOT NULL
   AND reason IN ('no-binding', 'unknown-device', 'time-uncertain')
 ORDER BY key
 
+-- name: quarantine_kept
+-- Open rows of devices, the newest first, applied in shards, that another binding may place.
+SELECT key, device, reason, record FROM quarantine
+WHERE device = ANY (%(devices)s) AND shard = ANY (%(shards)s::smallint[]) AND state = 'open' AND record IS NOT NULL
+  AND reason IN ('no-binding', 'unknown-device', 'time-uncertain', 'unproven')
+ORDER BY key DESC LIMIT %(limit)s
+
+-- name: quarantine_waiting
+-- The newest open rows of a device that wait for the reading that proves a claim.
+SELECT key, record FROM quarantine
+WHERE device = %(device)s AND state = 'open' AND record IS NOT NULL AND reason = 'unproven'
+ORDER BY key DESC LIMIT %(limit)s
+
+-- name: quarantine_not_confirmed
+-- A person said that these are not theirs, or nobody can tell: they are kept and never sent through again.
+UPDATE quarantine SET reason = 'not-confirmed', message = %(message)s WHERE key = ANY (%(keys)s) AND state = 'open'
+
 -- name: quarantine_shards
 -- Locks the shards that hold these open rows, in shard order: before rows and journal heads, as the processor does.
 SELECT s.shard FROM shard s
@@ -26,7 +43,8 @@ ORDER BY s.shard FOR UPDATE
 -- name: quarantine_replay
 -- The compare-and-swap: open rows with a decoded reading become replayed; each leaves its shard's count as forwarded.
 WITH chosen AS MATERIALIZED (
-    SELECT key FROM quarantine WHERE key = ANY (%(keys)s) AND state = 'open' AND record IS NOT NULL
+    SELECT key FROM quarantine
+    WHERE key = ANY (%(keys)s) AND state = 'open' AND record IS NOT NULL AND reason <> 'not-confirmed'
     ORDER BY key FOR UPDATE
 ), moved AS (
     UPDATE quarantine q SET state = 'replayed' FROM chosen WHERE q.key = chosen.key

@@ -18,7 +18,7 @@ SELECT b.patient
 FROM binding b
 JOIN patient p ON p.key = b.patient
 JOIN device_presence s ON s.device = b.device
-WHERE b.period @> now() AND p.organisation = %(organisation)s
+WHERE b.period @> now() AND b.proven AND p.organisation = %(organisation)s
 GROUP BY b.patient
 HAVING bool_and(NOT s.online)
 

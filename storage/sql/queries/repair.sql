@@ -34,12 +34,13 @@ WITH gone AS MATERIALIZED (
     FROM people p CROSS JOIN unnest(%(metrics)s::smallint[]) AS m(metric)
     JOIN observation o ON o.patient = p.key AND o.metric = m.metric AND o.measured_at >= instant_of(%(since_us)s)
     WHERE o.status <> 2 AND o.device IN (SELECT key FROM gone) AND NOT EXISTS (
-        SELECT FROM binding b WHERE b.device = o.device AND b.patient = o.patient AND b.period @> o.measured_at)
+        SELECT FROM binding b WHERE b.device = o.device AND b.patient = o.patient AND b.proven
+            AND b.period @> o.measured_at)
     UNION ALL
     SELECT o.id, false, o.patient, o.device, o.metric, o.device_time_ns, o.sequence, o.measured_at,
            o.received_at, o.flags
     FROM gone g JOIN observation o ON o.device = g.key AND o.status = 2 AND o.measured_at >= instant_of(%(since_us)s)
-    WHERE EXISTS (SELECT FROM binding b WHERE b.device = o.device AND b.period @> o.measured_at)
+    WHERE EXISTS (SELECT FROM binding b WHERE b.device = o.device AND b.proven AND b.period @> o.measured_at)
       AND NOT EXISTS (
         SELECT FROM observation x
         WHERE x.device = o.device AND x.metric = o.metric AND x.device_time_ns = o.device_time_ns
@@ -55,7 +56,7 @@ WITH gone AS MATERIALIZED (
            t.received_at, t.flags
     FROM gone g JOIN device_status t ON t.device = g.key AND t.measured_at >= instant_of(%(since_us)s)
     WHERE t.patient <> coalesce(
-        (SELECT b.patient FROM binding b WHERE b.device = t.device AND b.period @> t.measured_at), 0)
+        (SELECT b.patient FROM binding b WHERE b.device = t.device AND b.proven AND b.period @> t.measured_at), 0)
 )
 SELECT s.id, s.status, s.living, s.patient, coalesce(p.id, ''), s.device, s.metric, s.device_time_ns, s.sequence,
        us_of(s.measured_at), us_of(s.received_at), s.flags

@@ -106,7 +106,7 @@ SELECT d.id,
        CASE WHEN isfinite(lower(k.period))
             THEN us_of(lower(k.period)) END AS bound_since_us
 FROM patient p
-JOIN binding k ON k.patient = p.key AND k.period @> now()
+JOIN binding k ON k.patient = p.key AND k.period @> now() AND k.proven
 JOIN device d ON d.key = k.device
 LEFT JOIN device_model m ON m.key = d.model
 LEFT JOIN device_presence s ON s.device = d.key

@@ -53,7 +53,6 @@ def mornings(*kilograms: float | None) -> list[tuple[int, float]]:
         (Limit(">", 1.36), (81.0, 82.36), []),
         (Limit(">", 1.36), (81.0, 82.37), [(0, 1, -1)]),
         (Limit(">=", 1.36), (81.0, 82.35), []),
-        # 70.1 - 68.74 is 1.3599999999999994 and 88.9 - 87.54 is 1.3599999999999994, 64.1 - 62.74 is 1.36.
         (Limit(">=", 1.36), (68.74, 70.1), [(0, 1, -1)]),
         (Limit("<=", -1.36), (82.36, 81.0), [(0, 1, -1)]),
     ],
@@ -68,7 +67,7 @@ def test_pounds_meet_a_rule_in_kilograms_and_the_other_way_round() -> None:
     pounds = [(start, 180.0), (start + DAY, 183.0), (start + 2 * DAY, 183.1)]
     # 3 lb are 1.360777 kg.
     assert spans(gain(), pounds, unit="[lb_av]") == [(0, 1, -1)]
-    limits = {"raised": Limit(">", 3), "cleared": Limit("<=", 2), "unit": "[lb_av]"}
+    limits: dict[str, Any] = {"raised": Limit(">", 3), "cleared": Limit("<=", 2), "unit": "[lb_av]"}
     assert spans(gain(**limits), pounds[:2], unit="[lb_av]") == [], "exactly 3 lb, though both were charted in kg"
     assert spans(gain(**limits), pounds[::2], unit="[lb_av]") == [(0, 1, -1)]
     assert spans(gain(**limits), mornings(81.0, 82.36)) == [], "2.998 lb"

@@ -132,11 +132,11 @@ def test_possible_points_are_those_of_every_scale_and_oxygen(name: str) -> None:
 
 # ---------------------------------------------------------------- room to move
 
+LIMITS = ((5, 4, False), (5, 4, True), (7, 5, False), (7, 6, True), (1, 0, False), (3, 0, True))
 RULES = [
-    rule(f"news2-{raised}-{cleared}{'-3' * three}", "score", "news2", raised=Limit(">=", raised),
-         cleared=Limit("<=", cleared), single_three=three)
-    for raised, cleared, three in ((5, 4, False), (5, 4, True), (7, 5, False), (7, 6, True), (1, 0, False), (3, 0, True))
-]  # fmt: skip
+    rule("news2", "score", "news2", Limit(">=", raised), cleared=Limit("<=", cleared), single_three=three)
+    for raised, cleared, three in LIMITS
+]
 rules = st.sampled_from(RULES)
 contexts = st.sampled_from((PLAIN, LOWERED))
 some = st.fixed_dictionaries({}, optional={name: st.sampled_from(VALUES[name]) for name in PARAMETERS})
@@ -168,7 +168,6 @@ def test_inside_the_bounds_nothing_raises_and_nothing_clears(
         assert low <= value <= high or high < low or _near_an_edge(value, low, high), "it lies around the value"
         inside = [v for v in VALUES[name] if low <= v <= high]
         moved[name] = data.draw(st.sampled_from([value, *inside]))
-        # No number of a score at all is not its lowest: what isn't measured has no part in either.
     scales: tuple[Scale, ...] = (1, 2) if context is LOWERED else (1,)
     for scale in scales:
         raises, clears = says(one, by_chart(moved, scale))

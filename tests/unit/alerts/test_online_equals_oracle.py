@@ -187,12 +187,12 @@ def _no_gap(self: Sustained, *args: Any) -> Any:
     return _SUSTAINED_STEP(self, changed, *args[1:])
 
 
-def _never_clears(self: Threshold, rule: Any, run: Any, is_open: bool, value: float, point: Any) -> Any:
-    return _THRESHOLD_STEP(self, replace(rule, clear_limit=Limit(">=", 99)), run, is_open, value, point)
+def _never_clears(self: Threshold, rule: Any, *rest: Any) -> Any:
+    return _THRESHOLD_STEP(self, replace(rule, clear_limit=Limit(">=", 99)), *rest)
 
 
-def _careless_band(self: Sustained, rule: Any, run: Any, is_open: bool) -> tuple[float, float]:
-    return _SUSTAINED_QUIET(self, rule, None, is_open)
+def _careless_band(self: Sustained, rule: Any, context: Any, state: Any, is_open: bool, series: Any) -> Any:
+    return _SUSTAINED_QUIET(self, rule, context, None, is_open, series)
 
 
 def _keeps_stretch(self: Cell, segment: Any) -> bool:
@@ -206,8 +206,8 @@ MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "an alert clears too late": (Threshold, "step", _never_clears),
     "the quiet band forgets runs under way": (Sustained, "quiet", _careless_band),
     "the end of an enrolment is missed": (Cell, "leave", _keeps_stretch),
-    "a run under way is lost at a restart": (Sustained, "pending", lambda *_: None),
-    "the history asked for is too short": (online, "reach_us", lambda rules, said, since_us: since_us),
+    "a run under way is lost at a restart": (Sustained, "resume", lambda *_: None),
+    "the history asked for is too short": (online, "reach_us", lambda rules, context, said, since_us: since_us),
     "late readings are taken as if in order": (OnlineEngine, "_late", lambda self, plan, series: False),
 }
 

@@ -7,6 +7,7 @@ import pytest
 from alerts.kinds import KINDS
 from alerts.pack import SHIPPED, load_pack, shipped_pack, shipped_rules
 from alerts.rules import MAX_GAP_US, Limit, Rule, duration_us, sees
+from scripts.rules_page import PAGE, page
 from tests.unit.alerts.stored import DAY, HOUR, SECOND
 from vitals import codes
 from vitals.errors import OperatorError
@@ -229,7 +230,7 @@ def test_what_the_keys_mean() -> None:
         ("absence", '"6h"', "6", "'grace'", "must be a text"),
         ("absence", 'grace = "6h"', 'grace = "6h"\nfor = "1d"', "'for'", "remove it"),
         ("absence", 'grace = "6h"', 'grace = "6h"\nraise = { op = ">", value = 1 }', "'raise'", "remove it"),
-        ("absence", '"body_weight"', '"news2"', "'metric'", "must be one of the code table"),
+        ("absence", '"body_weight"', '"news2"', "'metric'", "must be any"),
         ("absence", '"body_weight"', '"consciousness"', "'metric'", "measured quantity"),
         ("delta", 'window = "3d"\n', "", "'window'", "add it"),
         ("delta", '"3d"', '"36h"', "'window'", "must be whole days"),
@@ -297,3 +298,7 @@ def test_complaints_about_whole_packs(text: str, advice: str) -> None:
 def test_unknown_shipped_pack() -> None:
     with pytest.raises(OperatorError, match="choose one of general"):
         shipped_pack("cardiology")
+
+
+def test_the_page_for_people_lists_the_same_rules() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run .venv/bin/python -m scripts.rules_page"

@@ -43,4 +43,5 @@ def test_durations(text: str, seconds: int) -> None:
 
 
 def test_secrets_are_marked() -> None:
-    assert {setting.name for setting in SETTINGS if setting.secret} == {"DATABASE_URL", "VITALSTREAM_EMR_TOKEN"}
+    secret = {setting.name for setting in SETTINGS if setting.secret}
+    assert secret == {"DATABASE_URL", "VITALSTREAM_EMR_TOKEN", "VITALSTREAM_MQTT_URL"}

@@ -1,4 +1,4 @@
-import { useMemo, useState } from 'react'
+import { lazy, Suspense, useMemo, useState } from 'react'
 import { Redirect, Route, Switch, useLocation } from 'wouter'
 import { queryClient } from '../../api/queries'
 import type { Me } from '../../api/types'
@@ -9,6 +9,7 @@ import { AlertPage } from '../../pages/AlertPage'
 import { NotFoundPage } from '../../pages/NotFoundPage'
 import { PatientPage } from '../../pages/PatientPage'
 import { WorklistPage } from '../../pages/WorklistPage'
+import { PageSkeleton } from '../states/PageSkeleton'
 import { Announcements } from './Announcements'
 import { Footer } from './Footer'
 import { HelpDialog } from './HelpDialog'
@@ -18,6 +19,9 @@ import { TopBar } from './TopBar'
 import { useHeight } from './useHeight'
 import { SignedIn } from './useSignedIn'
 import styles from './Shell.module.css'
+
+const ClaimPage = lazy(() => import('../../pages/ClaimPage'))
+const DevicesPage = lazy(() => import('../../pages/DevicesPage'))
 
 export function Shell({ me }: { me: Me }) {
   const [helpOpen, setHelpOpen] = useState(false)
@@ -45,16 +49,20 @@ export function Shell({ me }: { me: Me }) {
           {lost && <StreamLostBanner />}
         </div>
         <main id="content" tabIndex={-1} className={styles.main}>
-          <Switch>
-            <Route path="/">
-              {me.role === 'patient' && me.patient !== null ? <Redirect to={`/patients/${me.patient}`} replace /> : <WorklistPage />}
-            </Route>
-            <Route path="/patients/:id">{({ id }) => <PatientPage key={id} id={id} />}</Route>
-            <Route path="/alerts/:id">{({ id }) => <AlertPage key={id} id={id} />}</Route>
-            <Route>
-              <NotFoundPage />
-            </Route>
-          </Switch>
+          <Suspense fallback={<PageSkeleton />}>
+            <Switch>
+              <Route path="/">
+                {me.role === 'patient' && me.patient !== null ? <Redirect to={`/patients/${me.patient}`} replace /> : <WorklistPage />}
+              </Route>
+              <Route path="/patients/:id">{({ id }) => <PatientPage key={id} id={id} />}</Route>
+              <Route path="/alerts/:id">{({ id }) => <AlertPage key={id} id={id} />}</Route>
+              <Route path="/claim/:device?">{({ device }) => <ClaimPage device={device ?? null} />}</Route>
+              {me.role !== 'patient' && <Route path="/devices"><DevicesPage /></Route>}
+              <Route>
+                <NotFoundPage />
+              </Route>
+            </Switch>
+          </Suspense>
         </main>
         <Footer />
         <Announcements />

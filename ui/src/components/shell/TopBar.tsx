@@ -1,4 +1,4 @@
-import { CircleHelp, LogOut } from 'lucide-react'
+import { CircleHelp, LogOut, TabletSmartphone } from 'lucide-react'
 import { Link } from 'wouter'
 import { useSignOut } from '../../api/queries'
 import type { Me } from '../../api/types'
@@ -21,6 +21,12 @@ export function TopBar({ me, onHelp }: { me: Me; onHelp: () => void }) {
         <span className={styles.who} title={me.role}>
           {me.user}
         </span>
+        {me.role !== 'patient' && (
+          <Link href="/devices" className={styles.link} aria-label="Devices">
+            <TabletSmartphone size={18} aria-hidden />
+            <span>Devices</span>
+          </Link>
+        )}
         <SchemeToggle />
         <IconButton label="Keyboard and signs" onClick={onHelp}>
           <CircleHelp size={18} aria-hidden />

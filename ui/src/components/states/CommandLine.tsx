@@ -3,8 +3,8 @@ import { useState } from 'react'
 import { IconButton } from '../IconButton'
 import styles from './CommandLine.module.css'
 
-/** A shell command to copy. */
-export function CommandLine({ text }: { text: string }) {
+/** A shell command, or something else (`what`), to copy. */
+export function CommandLine({ text, what = 'command' }: { text: string; what?: string }) {
   const [copied, setCopied] = useState(false)
   const copy = () => {
     // Refused or absent away from https: the text can still be selected.
@@ -16,7 +16,7 @@ export function CommandLine({ text }: { text: string }) {
   return (
     <div className={styles.line}>
       <code>{text}</code>
-      <IconButton label={copied ? 'Copied' : `Copy command: ${text}`} onClick={copy}>
+      <IconButton label={copied ? 'Copied' : `Copy ${what}: ${text}`} onClick={copy}>
         {copied ? <Check size={16} aria-hidden /> : <Copy size={16} aria-hidden />}
       </IconButton>
     </div>
