@@ -15,7 +15,7 @@ from vitals.ports.alerting import HistoryRequest, HistoryTooShort
 from .applicability import BEGINNING_US, END_US, context_difference_us
 from .oracle import UNCOUNTED, in_order, series_starts
 from .plan import Plan
-from .rebuild import Rebuild, reach_us
+from .rebuild import Rebuild, reach
 from .rules import Rule, sees
 from .state import Cell, PatientState, end_of
 from .stepping import Stepper
@@ -39,7 +39,7 @@ class OnlineEngine:
         self._patients: dict[int, PatientState] = {}
         self._stepper = Stepper()
         self._again: dict[int, int] = {}
-        self._reach: dict[int, int] = {}
+        self._reach: dict[int, dict[int, int]] = {}
         self._plan: Plan | None = None
         self._silent_us = BEGINNING_US  # the last tick
         self._seen = np.zeros((2**16, 4), dtype=np.bool_)
@@ -169,12 +169,8 @@ class OnlineEngine:
             if state is not None:
                 rebuild[patient] = min(since_us, state.pending_us(self._stepper.slots))
             elif deadline is not None:
-                rebuild[patient] = min(since_us, deadline.since_us)
+                rebuild[patient] = min(since_us, deadline.due_us)
         return plan
-
-    def _deadline(self, context: PatientContext) -> Deadline | None:
-        state = self._patients.get(context.key)
-        return context.deadline if state is None else state.deadline(self._stepper.slots)
 
     def _late(self, plan: Plan, series: int) -> bool:
         """Whether a series that isn't quiet must be taken with the patient's history."""
@@ -226,14 +222,18 @@ class OnlineEngine:
             said.setdefault(alert.rule, []).append(alert)
         return said
 
+    def _silence(self, context: PatientContext) -> Deadline | None:
+        """A deadline whose last reading is not in memory, or may have been corrected."""
+        state = self._patients.get(context.key)
+        if state is None:
+            return context.deadline
+        return state.deadline(self._stepper.slots) if context.key in self._again else None
+
     def _request(self, context: PatientContext, since_us: int) -> HistoryRequest:
         patient = context.key
-        known = (alert for alerts in self._said(patient, None).values() for alert in alerts)
-        deadline = self._deadline(context)
-        if deadline is not None and (patient not in self._patients or patient in self._again):
-            since_us = min(since_us, deadline.since_us)  # the last reading before a silence that is not over
-        from_us = min(reach_us(self._rules, context, known, since_us), self._reach.get(patient, END_US))
-        return HistoryRequest(patient, max(from_us, BEGINNING_US), END_US)
+        starts = reach(self._rules, context, self._said(patient, None), since_us, self._silence(context))
+        wanted = self._reach.get(patient, {})
+        return _asked(patient, since_us, {m: min(us, wanted.get(m, us)) for m, us in (wanted | starts).items()})
 
     def _check(self, plan: Plan, said: dict[int, dict[str, list[Alert]]], history: dict[int, PatientHistory]) -> None:
         """Raises HistoryTooShort with all that is wanted, so that one more fetch brings everything."""
@@ -241,11 +241,11 @@ class OnlineEngine:
         for patient, since_us in plan.rebuild.items():
             if patient not in history:
                 raise InternalError("a patient's history is missing; fetch what `needs` asked for and pass it on")
-            known = (alert for alerts in said[patient].values() for alert in alerts)
-            from_us = reach_us(self._rules, plan.context[patient], known, since_us)
-            if history[patient].from_us > from_us:
-                self._reach[patient], short = from_us, True
-            wanted.append(HistoryRequest(patient, min(from_us, history[patient].from_us), END_US))
+            context, have = plan.context[patient], history[patient]
+            starts = reach(self._rules, context, said[patient], since_us, self._silence(context))
+            if any(have.known_us(metric) > from_us for metric, from_us in starts.items()):
+                self._reach[patient], short = starts, True
+            wanted.append(_asked(patient, since_us, {m: min(us, have.known_us(m)) for m, us in starts.items()}))
         if short:
             raise HistoryTooShort(wanted)
 
@@ -259,14 +259,13 @@ class OnlineEngine:
         now_us: int,
     ) -> list[AlertChange]:
         patient = context.key
-        carried = self._carried(patient)
+        carried, silence = self._carried(patient), self._silence(context)
         self._forget(patient)
         self._again.pop(patient, None)
         self._reach.pop(patient, None)
-        known_us = history.from_us
-        rebuild = Rebuild(self._rules, context, said, since_us, now_us, self._silent_us, known_us)
+        rebuild = Rebuild(self._rules, context, said, since_us, now_us, self._silent_us, silence)
         stored = np.concatenate((history.samples, carried))
-        rebuild.run(stored[self._seen[stored["metric"], stored["component"]]], fresh, self._stepper.slots)
+        rebuild.run(history, stored[self._seen[stored["metric"], stored["component"]]], fresh, self._stepper.slots)
         self._patients[patient] = rebuild.state
         for (device, metric, component), slot in rebuild.state.slots.items():
             self._stepper.index[patient, device, metric, component] = slot
@@ -284,3 +283,10 @@ class OnlineEngine:
         for (device, metric, component), slot in state.slots.items() if state is not None else ():
             del self._stepper.index[patient, device, metric, component]
             self._stepper.slots.release(slot)
+
+
+def _asked(patient: int, since_us: int, starts: dict[int, int]) -> HistoryRequest:
+    """The request for these metrics: what all of them need, and those that need more."""
+    from_us = max(starts.values(), default=max(since_us, BEGINNING_US))
+    deeper = tuple(sorted((metric, us) for metric, us in starts.items() if us < from_us))
+    return HistoryRequest(patient, from_us, END_US, deeper)

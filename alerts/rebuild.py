@@ -8,11 +8,11 @@ state after it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from vitals.events import Alert, AlertChange, PatientContext, Samples
+from vitals.events import Alert, AlertChange, Deadline, PatientContext, PatientHistory, Samples
 
 from .applicability import BEGINNING_US, Segment, segment_at, segments
 from .episodes import Interval, Point, points_of
@@ -40,17 +40,34 @@ def cut_us(said: Iterable[Alert], since_us: int) -> int:
     return max(min(covering, default=since_us), BEGINNING_US + 1) - 1
 
 
-def reach_us(rules: Iterable[Rule], context: PatientContext, said: Iterable[Alert], since_us: int) -> int:
-    """From which measured time on samples must be known so that every state from `since_us` on is exact."""
-    said = list(said)
-    starts = [since_us]
+def since_of(rule: Rule, since_us: int, silence: Deadline | None) -> int:
+    """From when on one rule is examined: further back where a silence is under way whose last reading is not known."""
+    silent_us = None if silence is None else KINDS[rule.kind].silent_since_us(rule, silence)
+    return since_us if silent_us is None else min(since_us, silent_us)
+
+
+def reach(
+    rules: Iterable[Rule],
+    context: PatientContext,
+    said: Mapping[str, Sequence[Alert]],
+    since_us: int,
+    silence: Deadline | None,
+) -> dict[int, int]:
+    """For each metric (by number) the measured time from which on its samples must be known, so that every state from
+    `since_us` on is exact; metrics that no rule of this patient looks at are not there.
+    """
+    starts: dict[int, int] = {}
     for rule in rules:
-        mine = [alert for alert in said if alert.rule == rule.id]
-        cut = cut_us(mine, since_us)
+        mine = said.get(rule.id, ())
+        if not mine and not segments(rule, context):
+            continue
+        since = since_of(rule, since_us, silence)
         # A silence opens long after its last reading, by the time for which the pipeline was blind.
-        readings = (reading.measured_us for alert in _covering(mine, since_us) for reading in alert.readings)
-        starts.append(min([cut, *readings]) - KINDS[rule.kind].lookback_us(rule, context))
-    return max(min(starts), BEGINNING_US)
+        readings = (reading.measured_us for alert in _covering(mine, since) for reading in alert.readings)
+        from_us = min([cut_us(mine, since), *readings]) - KINDS[rule.kind].lookback_us(rule, context)
+        for metric, _ in sees(rule.metric, rule.unit):
+            starts[metric] = max(min(from_us, starts.get(metric, from_us)), BEGINNING_US)
+    return starts
 
 
 def _union(stored: Samples, fresh: Samples) -> Samples:
@@ -88,7 +105,7 @@ def _cell(watch: Watch, context: PatientContext, track: Track, intervals: list[I
 class Rebuild:
     """One rebuild of one patient; `changes` and `state` are its result.
 
-    `silent_us`: up to where silence counts: the last tick. `known_us`: from when on all samples are brought.
+    `silent_us`: up to where silence counts: the last tick. `silence`: a deadline whose last reading is not in memory.
     """
 
     def __init__(
@@ -99,14 +116,13 @@ class Rebuild:
         since_us: int,
         now_us: int,
         silent_us: int,
-        known_us: int,
+        silence: Deadline | None,
     ) -> None:
         self.state = PatientState(context, since_us - 1, suspensions=said.get(SUSPENDED, []))
         self.changes: list[AlertChange] = []
         self._since_us = since_us
         self._now_us = now_us
         self._silent_us = silent_us
-        self._known_us = known_us
         # A clock that steps back must not undo the end of an enrolment.
         ends = (a.cleared_us for alerts in said.values() for a in alerts if a.cleared_us is not None)
         self._until_us = max([now_us, *ends])
@@ -114,13 +130,15 @@ class Rebuild:
             stretches: tuple[Segment, ...] = segments(rule, context)
             alerts = said.get(rule.id, [])
             if stretches or alerts:
-                cut = cut_us(alerts, since_us)
-                self.state.watches.append(Watch(rule, stretches, cut, max(cut, since_us - 1), alerts, closed_us=cut))
+                since = since_of(rule, since_us, silence)
+                cut = cut_us(alerts, since)
+                self.state.watches.append(Watch(rule, stretches, cut, max(cut, since - 1), alerts, closed_us=cut))
 
-    def run(self, stored: Samples, fresh: Samples, slots: Slots) -> None:
+    def run(self, history: PatientHistory, stored: Samples, fresh: Samples, slots: Slots) -> None:
         """Fills state and changes from samples that rules look at, stored and new; takes a slot for each
         series.
         """
+        self._history = history
         state = self.state
         series = list(series_of(_union(stored, fresh)))
         newcomers = [points_of(part[:1])[0] for _, part in series_of(fresh)]
@@ -175,7 +193,9 @@ class Rebuild:
     def _track(self, watch: Watch, keys: list[SeriesKey], track: Track, ends: dict[SeriesKey, Place]) -> None:
         state, context = self.state, self.state.context
         silent_us = self._silent(watch)
-        track = track._replace(known_us=self._known_us, closed_us=watch.closed_us)
+        seen = sees(watch.rule.metric, watch.rule.unit)
+        known_us = max((self._history.known_us(metric) for metric, _ in seen), default=self._history.from_us)
+        track = track._replace(known_us=known_us, closed_us=watch.closed_us)
         found = intervals_of(watch.rule, context, watch.segments, track, self._until_us, silent_us)
         cell = _cell(watch, context, track, found)
         cell.slots = [state.slots[key] for key in keys]

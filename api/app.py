@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
-from api import alerts, errors, pages, patients, readings, sign_in
+from api import alerts, claims, devices, errors, pages, patients, readings, sign_in
 from api.access import guard
 from api.fhir.router import fhir_router
 from api.formats import json_bytes
 from api.live import routes as live
 from api.live.hub import Hub
 from api.middleware import Boundary
+from api.rate_limit import TryLimiter
 from api.services import ApiServices
 
 _own = APIRouter(tags=["about"])
@@ -48,11 +49,13 @@ def create_app(services: ApiServices) -> FastAPI:
     )
     app.state.services = services
     app.state.sign_in_desk = sign_in.SignInDesk()
+    app.state.claim_limiter = TryLimiter()
     app.state.hub = Hub(services.pool, services.now, services.simulated)
     errors.install(app)
     # The page's catch-all comes last.
     shown = (sign_in.router, patients.router, readings.router, alerts.router, live.router)
-    for router in (*shown, fhir_router(), _own, pages.router):
+    given_out = (devices.router, claims.router)
+    for router in (*shown, *given_out, fhir_router(), _own, pages.router):
         app.include_router(router)
     app.add_middleware(Boundary)
     return app

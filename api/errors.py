@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -18,7 +19,14 @@ from vitals.fhir.outcome import operation_outcome
 
 log = structlog.get_logger(__name__)
 
-_OUTCOMES: dict[int, Outcome] = {401: "refused", 403: "refused", 404: "not-found", 409: "conflict", 429: "refused"}
+_OUTCOMES: dict[int, Outcome] = {
+    401: "refused",
+    403: "refused",
+    404: "not-found",
+    409: "conflict",
+    410: "conflict",
+    429: "refused",
+}
 
 #: HTTP status to HL7's issue-type.
 _ISSUE_TYPES = {
@@ -54,6 +62,12 @@ class ApiError(Exception):
 def signed_out() -> ApiError:
     """Nobody, or nobody any more."""
     return ApiError(401, "signed-out", "Sign in first; a token goes into the header Authorization: Bearer TOKEN.")
+
+
+def slow_down(wait_s: float) -> ApiError:
+    """Too many wrong tries."""
+    whole_s = max(1, math.ceil(wait_s))
+    return ApiError(429, "slow-down", f"Too many tries. Wait {whole_s} s and try again.", retry_after_s=whole_s)
 
 
 def forbidden() -> ApiError:

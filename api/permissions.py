@@ -30,6 +30,18 @@ _ROUTES: Final[dict[tuple[str, str], frozenset[Role] | Literal["public"]]] = {
     ("POST", "/api/alerts/{alert}/acknowledge"): CLINICIANS,
     ("POST", "/api/alerts/{alert}/close"): CLINICIANS,
     ("GET", "/api/live"): EVERYBODY,
+    ("GET", "/api/gateways"): STAFF,
+    ("GET", "/api/devices"): STAFF,
+    ("POST", "/api/devices"): STAFF,
+    ("POST", "/api/devices/{device}/kit"): STAFF,
+    ("POST", "/api/devices/{device}/claim-code"): STAFF,
+    ("POST", "/api/devices/{device}/return"): STAFF,
+    ("POST", "/api/claims/look"): CARE,
+    ("POST", "/api/claims"): CARE,
+    ("GET", "/api/claims/{device}"): CARE,
+    ("POST", "/api/claims/{device}/confirm"): CARE,
+    ("POST", "/api/claims/{device}/not-mine"): CARE,
+    ("POST", "/api/claims/{device}/cancel"): CARE,
     ("GET", "/fhir/metadata"): PUBLIC,
 }
 

@@ -1,4 +1,4 @@
-"""Slows down guessing of passwords: after five wrong ones each further try must wait longer. Pure: time comes in."""
+"""Slows down guessing of passwords and codes: after five wrong ones each further try must wait. Pure: time comes in."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ ENTRIES_MAX = 10_000  # some MB; the oldest go first
 class _Entry:
     failures: int
     last_s: float
+    before_s: float  # when the wrong try before the last one was
 
 
-class SignInLimiter:
-    """Counts wrong tries by key (user and address); times are seconds of any clock that doesn't go back."""
+class TryLimiter:
+    """Counts wrong tries by key (who tries); times are seconds of any clock that doesn't go back."""
 
     def __init__(self) -> None:
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
@@ -37,9 +38,17 @@ class SignInLimiter:
         before = self._entries.pop(key, None)
         failures = before.failures if before is not None and now_s - before.last_s < FORGET_S else 0
         # The exponent above stays small.
-        self._entries[key] = _Entry(min(failures + 1, FREE_TRIES + 16), now_s)
+        self._entries[key] = _Entry(
+            min(failures + 1, FREE_TRIES + 16), now_s, now_s if before is None else before.last_s
+        )
         while len(self._entries) > ENTRIES_MAX:
             self._entries.popitem(last=False)
+
+    def forgiven(self, key: str) -> None:
+        """Takes back the last `failed` of a try that was right after all; the wrong ones before it still count."""
+        entry = self._entries.get(key)
+        if entry is not None:
+            self._entries[key] = _Entry(max(0, entry.failures - 1), entry.before_s, entry.before_s)
 
     def succeeded(self, key: str) -> None:
         """Forgets a key."""

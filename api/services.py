@@ -19,6 +19,7 @@ class ApiServices:
     - `pool`: at least three connections; one is kept by the live feed while anybody watches.
     - `now`: the clock, aware. `ready`: every role of this process by name, and whether it serves.
     - `static`: folder of the built page. `secure_cookie`: whether browsers reach us by TLS only.
+    - `mqtt_url`: where devices publish, as told to who claims one; None: the default port of the host that was asked.
     """
 
     pool: Pool
@@ -27,6 +28,7 @@ class ApiServices:
     ready: Callable[[], Mapping[str, bool]]
     static: Path
     secure_cookie: bool = False
+    mqtt_url: str | None = None
 
 
 def services_of(request: Request) -> ApiServices:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from api.access import COOKIE, access, actor_of, audit
-from api.errors import ApiError
+from api.errors import ApiError, slow_down
 from api.formats import json_bytes, now_us, rfc3339
-from api.rate_limit import SignInLimiter
+from api.rate_limit import TryLimiter
 from api.services import services_of
 from storage.faults import database_faults
 from storage.registry.accounts import PASSWORD_CHARS_MAX, Account, Actor, check_password
@@ -37,7 +36,7 @@ class SignInDesk:
     """State of one process's sign-ins: the limiter and the places for hashing."""
 
     def __init__(self) -> None:
-        self.limiter = SignInLimiter()
+        self.limiter = TryLimiter()
         self.places = asyncio.Semaphore(HASHING_MAX)
         self.waiting = 0
 
@@ -51,9 +50,9 @@ async def sign_in(request: Request, body: SignIn) -> Response:
     now_s = services.now().timestamp()
     if (wait_s := desk.limiter.wait_s(key, now_s)) > 0:
         await audit(request, "sign-in", "Session", "refused")
-        raise _slow_down(wait_s)
+        raise slow_down(wait_s)
     if desk.waiting >= HASHING_QUEUE_MAX:
-        raise _slow_down(1.0)
+        raise slow_down(1.0)
     # Counted before the check, so that tries sent side by side count too.
     desk.limiter.failed(key, now_s)
     account = await _check(request, desk, body)
@@ -114,8 +113,3 @@ async def _check(request: Request, desk: SignInDesk, body: SignIn) -> Account | 
             return await check_password(connection, body.user, body.password)
     finally:
         desk.waiting -= 1
-
-
-def _slow_down(wait_s: float) -> ApiError:
-    whole_s = max(1, math.ceil(wait_s))
-    return ApiError(429, "slow-down", f"Too many tries. Wait {whole_s} s and try again.", retry_after_s=whole_s)

@@ -12,6 +12,10 @@ export default defineConfig({
     // Nothing is inlined as data: so that the page runs under font-src 'self' and script-src 'self'.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rolldownOptions: {
+      // What every page needs from libraries is one file: it packs better and outlives our own changes.
+      output: { codeSplitting: { groups: [{ name: 'vendor', test: /node_modules\/(?!uplot|lean-qr)/ }] } },
+    },
   },
   server: {
     proxy: { '/api': server, '/fhir': server },

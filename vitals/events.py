@@ -171,8 +171,8 @@ class PatientHistory:
     """A stretch of one patient's past as stored.
 
     `samples` (dtype SAMPLE, any order, without entered-in-error rows) are complete for measured times in
-    [`from_us`, `to_us`]; `alerts` are the patient's stored alerts that are active or overlap the stretch, retracted
-    ones included.
+    [`from_us`, `to_us`], those of the metrics in `deeper` from there on; `alerts` are the patient's stored alerts that
+    are active, overlap all that or were first raised by a reading of it, retracted ones included.
     """
 
     context: PatientContext
@@ -180,3 +180,8 @@ class PatientHistory:
     to_us: int
     samples: Samples
     alerts: tuple[Alert, ...] = field(default=())
+    deeper: tuple[tuple[int, int], ...] = ()
+
+    def known_us(self, metric: int) -> int:
+        """From when on all samples of a metric (by number) are there."""
+        return min(self.from_us, dict(self.deeper).get(metric, self.from_us))

@@ -118,7 +118,7 @@ class _Memory:
 
     def history(self, request: HistoryRequest) -> PatientHistory:
         """The stretch asked for; whether that reaches back far enough, the engine says."""
-        from_us, to_us = request.from_us, request.to_us
+        from_us, to_us = request.earliest_us, request.to_us
         found = [
             alert
             for alert in self.alerts.get(request.patient, {}).values()

@@ -210,7 +210,9 @@ async def _gateway(context: Context, ready: asyncio.Event, stop: asyncio.Event) 
         working = [asyncio.create_task(intake.run())]
         door: Endpoint | BrokerDoor
         if context.broker is not None:
-            door = BrokerDoor(context.broker, name, intake, directory, clock.now_us)
+            # With the embedded database there is one gateway, whatever its machine or container is called today.
+            known_as = name if context.settings.database_url else "gateway"
+            door = BrokerDoor(context.broker, known_as, intake, directory, clock.now_us)
             beating = asyncio.create_task(_beat_while_connected(context, door, name))
         else:
             assert context.mqtt_socket is not None

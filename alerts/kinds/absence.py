@@ -82,6 +82,9 @@ class Absence(Kind):
             return None
         return Deadline(due_us(state.measured_us, rule.for_us, context.blind) + 1, state.measured_us)
 
+    def silent_since_us(self, rule: Rule, stored: Deadline) -> int | None:
+        return stored.since_us
+
     def carried(self, state: Any) -> tuple[Point, ...]:
         return (state,) if state is not None else ()
 

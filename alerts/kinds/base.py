@@ -151,6 +151,12 @@ class Kind:
         """
         return NOTHING_QUIET
 
+    def silent_since_us(self, rule: Rule, stored: Deadline) -> int | None:
+        """From when on a silence may be under way of a patient with this stored deadline; None: silence is nothing to
+        it.
+        """
+        return None
+
     def carried(self, state: Any) -> tuple[Point, ...]:
         """Samples of a closed track that a rebuild must know, however old they are."""
         return ()

@@ -131,6 +131,10 @@ class Sustained(Kind):
             return None
         return Deadline(course.last_us + rule.max_gap_us + 1, course.last_us)
 
+    def silent_since_us(self, rule: Rule, stored: Deadline) -> int | None:
+        # A reading that waits for its neighbours is due after `max_gap`, and nothing is due before what is stored.
+        return stored.due_us - rule.max_gap_us - 1 if rule.spot else None
+
     def carried(self, state: Any) -> tuple[Point, ...]:
         return (state.first,) if state is not None and state.first is not None and state.alone else ()
 

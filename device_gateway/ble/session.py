@@ -96,21 +96,20 @@ class Session:
 
     async def run(self) -> None:
         """Until the session has ended; then every frame is delivered or reported, and nothing is left open."""
-        delivering = asyncio.create_task(self._outbox.run())
-        try:
-            while self._state.phase is not Phase.ENDED:
-                event = await self._next()
-                if event is not None:
-                    self._take(event)
-            await self._outbox.flush()
-        finally:
-            delivering.cancel()
-            await self._end_operation(self._operation)
-            await self._link.close()
-            self._release_radio()
-        # A fault of the program in delivering must not pass for silence.
-        if delivering.done() and not delivering.cancelled():
-            delivering.result()
+        # A fault in delivering ends the session, and the gateway with it.
+        async with asyncio.TaskGroup() as tasks:
+            delivering = tasks.create_task(self._outbox.run())
+            try:
+                while self._state.phase is not Phase.ENDED:
+                    event = await self._next()
+                    if event is not None:
+                        self._take(event)
+                await self._outbox.flush()
+            finally:
+                delivering.cancel()
+                await self._end_operation(self._operation)
+                await self._link.close()
+                self._release_radio()
 
     async def _next(self) -> Event | None:
         """The next event; None for the end of an operation that nobody waits for any more."""

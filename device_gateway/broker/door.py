@@ -37,8 +37,8 @@ SESSION_EXPIRY_S: Final = 7 * 86_400
 #: Messages the broker may have sent and we not acknowledged: at 50 ms a group 80,000 a second, more than paho reads.
 RECEIVE_MAXIMUM: Final = 4_096
 
-#: What may be held that is not durable, with what a message costs beside its payload (measured 0.9 kB): a full
-#: receive maximum of ordinary messages fits, 60 of the largest do.
+#: What may be held that is not durable, with what a message costs beside its payload (0.4 kB here, and what paho makes
+#: of it for a moment): a full receive maximum of ordinary messages fits, 60 of the largest do.
 _HELD_MAX_B: Final = 16 * 1024 * 1024
 _MESSAGE_B: Final = 1_000
 
@@ -85,8 +85,10 @@ def filters() -> list[tuple[str, SubscribeOptions]]:
 class BrokerDoor:
     """Devices' messages from a broker into the intake.
 
-    `gateway` names this gateway among those of the broker; `now_us` is the wall clock in UTC microseconds. The caller
-    runs the intake and outlives the door with it. `connected` is set while the broker's messages reach us.
+    `gateway` names this gateway among those of the broker and must stay the same: what a broker keeps for a name that
+    does not come back, nobody gets, and Mosquitto goes on giving it its share. `now_us` is the wall clock in UTC
+    microseconds. The caller runs the intake and outlives the door with it. `connected` is set while the broker's
+    messages reach us.
     """
 
     def __init__(

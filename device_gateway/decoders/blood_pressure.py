@@ -60,7 +60,7 @@ def _status(bits: int) -> int:
 
 def decode(frame: bytes) -> Decoded:
     """A `blood_pressure` (systolic, diastolic, mean), mm[Hg] or kPa, then a `pulse_rate_cuff` when sent."""
-    flags = first_byte(frame)
+    flags = frame[0] if frame else first_byte(frame)
     needed = _LENGTHS[flags & 0x1E]
     if len(frame) != needed:
         check_length(frame, needed)

@@ -23,7 +23,7 @@ _NO_CONTACT = int(Flag.NO_CONTACT)
 
 def decode(frame: bytes) -> Decoded:
     """One `heart_rate`, /min; no time of its own."""
-    flags = first_byte(frame)
+    flags = frame[0] if frame else first_byte(frame)
     needed = 2 + (flags & _UINT16) + (2 if flags & _ENERGY else 0)
     if flags & _RR_INTERVALS:
         intervals = len(frame) - needed

@@ -15,6 +15,7 @@ from device_gateway.decoders.model import (
     CLOCK_UNSET,
     NO_FLAGS,
     Decoded,
+    DecodedReading,
     check_length,
     first_byte,
     make,
@@ -34,7 +35,20 @@ _STATUS = 0x04
 _SENSOR = 0x08
 _AMPLITUDE = 0x10
 
+_SPOT_TAIL = _SPOT_STATUS | _SPOT_SENSOR | _SPOT_AMPLITUDE
+_TAIL = _STATUS | _SENSOR | _AMPLITUDE
+
 _PAIR = struct.Struct("<xHH")
+
+#: Bytes by those flags that announce a field: time, status, sensor status and amplitude; averages instead of the time.
+_SPOT_LENGTHS = [
+    5 + bool(flags & 1) * gatt_time.LENGTH + bool(flags & 2) * 2 + bool(flags & 4) * 3 + bool(flags & 8) * 2
+    for flags in range(0x10)
+]
+_LENGTHS = [
+    5 + bool(flags & 1) * 4 + bool(flags & 2) * 4 + bool(flags & 4) * 2 + bool(flags & 8) * 3 + bool(flags & 16) * 2
+    for flags in range(0x20)
+]
 
 #: Measurement Status: what each group of bits says about the values.
 _STATUS_FLAGS = (
@@ -76,43 +90,49 @@ def _tail(frame: bytes, at: int, status: int, sensor: int, amplitude: int) -> tu
     if sensor:
         sensor_bits = frame[at] | frame[at + 1] << 8 | frame[at + 2] << 16
         at += 3
-    marks = _marks(measurement_bits, sensor_bits) if measurement_bits or sensor_bits else NO_FLAGS
-    return marks, frame[at] | frame[at + 1] << 8 if amplitude else None
+    return _marks(measurement_bits, sensor_bits), frame[at] | frame[at + 1] << 8 if amplitude else None
 
 
-def _readings(frame: bytes, local_us: int | None, marks: int, amplitude: int | None) -> Decoded:
+def decode_spot(frame: bytes) -> Decoded:
+    """`spo2`, `pulse_rate_oximeter` and, when sent, `perfusion_index` (pulse amplitude index, %)."""
+    flags = frame[0] if frame else first_byte(frame)
+    needed = _SPOT_LENGTHS[flags & 0x0F]
+    if len(frame) != needed:
+        check_length(frame, needed)
+    local_us, marks, index, at = None, NO_FLAGS, None, 5
+    if flags & _SPOT_TIME:
+        local_us = gatt_time.local_us(frame, 5)
+        at += gatt_time.LENGTH
+    if flags & _SPOT_TAIL:
+        marks, index = _tail(frame, at, flags & _SPOT_STATUS, flags & _SPOT_SENSOR, flags & _SPOT_AMPLITUDE)
+    if flags & _SPOT_CLOCK_UNSET or (flags & _SPOT_TIME and local_us is None):
+        marks |= CLOCK_UNSET
     spo2, pulse = _PAIR.unpack_from(frame)
     pair = (
         make(("spo2", (sfloat(spo2),), "%", local_us, marks)),
         make(("pulse_rate_oximeter", (sfloat(pulse),), "/min", local_us, marks)),
     )
-    if amplitude is None:
-        return pair
-    return (*pair, make(("perfusion_index", (sfloat(amplitude),), "%", local_us, marks)))
-
-
-def decode_spot(frame: bytes) -> Decoded:
-    """`spo2`, `pulse_rate_oximeter` and, when sent, `perfusion_index` (pulse amplitude index, %)."""
-    flags = first_byte(frame)
-    status, sensor, amplitude = flags & _SPOT_STATUS, flags & _SPOT_SENSOR, flags & _SPOT_AMPLITUDE
-    after_time = 5 + (gatt_time.LENGTH if flags & _SPOT_TIME else 0)
-    needed = after_time + (2 if status else 0) + (3 if sensor else 0) + (2 if amplitude else 0)
-    if len(frame) != needed:
-        check_length(frame, needed)
-    marks, index = _tail(frame, after_time, status, sensor, amplitude)
-    local_us = gatt_time.local_us(frame, 5) if flags & _SPOT_TIME else None
-    if flags & _SPOT_CLOCK_UNSET or (flags & _SPOT_TIME and local_us is None):
-        marks |= CLOCK_UNSET
-    return _readings(frame, local_us, marks, index)
+    return pair if index is None else (*pair, make(("perfusion_index", (sfloat(index),), "%", local_us, marks)))
 
 
 def decode_continuous(frame: bytes) -> Decoded:
     """`spo2`, `pulse_rate_oximeter` (normal average) and, when sent, `perfusion_index`; without a time."""
-    flags = first_byte(frame)
-    status, sensor, amplitude = flags & _STATUS, flags & _SENSOR, flags & _AMPLITUDE
-    after_averages = 5 + (4 if flags & _FAST else 0) + (4 if flags & _SLOW else 0)
-    needed = after_averages + (2 if status else 0) + (3 if sensor else 0) + (2 if amplitude else 0)
+    flags = frame[0] if frame else first_byte(frame)
+    needed = _LENGTHS[flags & 0x1F]
     if len(frame) != needed:
         check_length(frame, needed)
-    marks, index = _tail(frame, after_averages, status, sensor, amplitude)
-    return _readings(frame, None, marks, index)
+    spo2, pulse = _PAIR.unpack_from(frame)
+    if not flags & _TAIL:
+        return _timeless(spo2, pulse, NO_FLAGS)
+    at = 5 + (4 if flags & _FAST else 0) + (4 if flags & _SLOW else 0)
+    marks, index = _tail(frame, at, flags & _STATUS, flags & _SENSOR, flags & _AMPLITUDE)
+    pair = _timeless(spo2, pulse, marks)
+    return pair if index is None else (*pair, make(("perfusion_index", (sfloat(index),), "%", None, marks)))
+
+
+@lru_cache(maxsize=4096)  # a second after the other a monitor sends much the same
+def _timeless(spo2: int, pulse: int, marks: int) -> Decoded:
+    return (
+        DecodedReading("spo2", (sfloat(spo2),), "%", None, marks),
+        DecodedReading("pulse_rate_oximeter", (sfloat(pulse),), "/min", None, marks),
+    )

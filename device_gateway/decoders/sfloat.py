@@ -7,7 +7,8 @@ floats. Special values have exponent 0 and one of five mantissas; they are reaso
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from collections.abc import Callable
+from functools import lru_cache
 
 from vitals.errors import DecodeError
 from vitals.reading import SIGNIFICANT_DIGITS_MAX, Absent, Value, absent
@@ -43,14 +44,20 @@ def _value(mantissa: int, exponent: int) -> Value:
     return Value(mantissa / 10**decimals, decimals) if decimals else Value(float(mantissa * 10**exponent))
 
 
-@cache  # 65,536 values at most; a device uses a few hundred of them
-def sfloat(bits: int) -> Value:
-    """The value of 16 little-endian bits: 4 of exponent, 12 of mantissa."""
-    special = _SFLOAT_SPECIAL.get(bits)
-    if special is not None:
-        return special
-    mantissa, exponent = bits & 0x0FFF, bits >> 12
-    return _value(mantissa - ((mantissa & 0x0800) << 1), exponent - ((exponent & 0x8) << 1))
+class _Known(dict[int, Value]):
+    """65,536 values at most; a device uses a few hundred of them."""
+
+    def __missing__(self, bits: int) -> Value:
+        mantissa, exponent = bits & 0x0FFF, bits >> 12
+        value = _SFLOAT_SPECIAL.get(bits) or _value(
+            mantissa - ((mantissa & 0x0800) << 1), exponent - ((exponent & 0x8) << 1)
+        )
+        self[bits] = value
+        return value
+
+
+#: The value of 16 little-endian bits: 4 of exponent, 12 of mantissa. A look-up takes half the time of a cached call.
+sfloat: Callable[[int], Value] = _Known().__getitem__
 
 
 @lru_cache(maxsize=4096)  # temperatures at one decimal between 30 and 45 degrees are a few hundred

@@ -23,6 +23,9 @@ _FAHRENHEIT = 0x01
 _TIME = 0x02
 _TYPE = 0x04
 
+#: Bytes by those flags that announce a field.
+_LENGTHS = {0: 5, _TIME: 5 + gatt_time.LENGTH, _TYPE: 6, _TIME | _TYPE: 6 + gatt_time.LENGTH}
+
 _TEMPERATURE = struct.Struct("<xI")
 
 #: Temperature Type (0x2A1D) to metric; finger, gut and toe have no row of their own and "body" is the
@@ -38,8 +41,8 @@ _SITES = {
 
 def decode(frame: bytes) -> Decoded:
     """One body temperature, Cel or [degF], under the metric of its site (`body_temp` when not said)."""
-    flags = first_byte(frame)
-    needed = 5 + (gatt_time.LENGTH if flags & _TIME else 0) + (1 if flags & _TYPE else 0)
+    flags = frame[0] if frame else first_byte(frame)
+    needed = _LENGTHS[flags & 0x06]
     if len(frame) != needed:
         check_length(frame, needed)
     local_us, marks = None, NO_FLAGS

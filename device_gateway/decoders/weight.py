@@ -25,6 +25,15 @@ _TIME = 0x02
 _USER = 0x04
 _BMI_HEIGHT = 0x08
 
+#: Bytes by those flags that announce a field.
+_LENGTHS = {
+    flags: 3
+    + (gatt_time.LENGTH if flags & _TIME else 0)
+    + (1 if flags & _USER else 0)
+    + (4 if flags & _BMI_HEIGHT else 0)
+    for flags in range(0, 0x10, 2)
+}
+
 _WEIGHT = struct.Struct("<xH")
 _PAIR = struct.Struct("<HH")
 
@@ -35,9 +44,8 @@ _FAILED = absent(Absent.ERROR)
 
 def decode(frame: bytes) -> Decoded:
     """`body_weight` (kg or [lb_av]) and, when sent, `bmi` and `body_height` (m or [in_i])."""
-    flags = first_byte(frame)
-    needed = 3 + (gatt_time.LENGTH if flags & _TIME else 0)
-    needed += (1 if flags & _USER else 0) + (4 if flags & _BMI_HEIGHT else 0)
+    flags = frame[0] if frame else first_byte(frame)
+    needed = _LENGTHS[flags & 0x0E]
     if len(frame) != needed:
         check_length(frame, needed)
     local_us, marks = None, NO_FLAGS

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,6 +17,7 @@ from dbus_fast.aio import MessageBus
 
 from simulators.ble import calls, objects
 from simulators.ble.bus import CONNECTIONS_MAX, PrivateBus
+from simulators.ble.discovery import Discovery
 from simulators.ble.faults import NO_ADAPTER_FAULTS, AdapterEvent, AdapterFaults
 from simulators.ble.link import Link, Timing
 from simulators.ble.objects import ADAPTER, ADAPTER_PATH
@@ -55,12 +57,9 @@ class FakeBluez:
         self._outbox: Outbox | None = None
         self._links: dict[str, Link] = {}
         self._powered = True
-        self._discovery_errors = list(script.discovery_errors)
+        self._discovery = Discovery(self._links, self._timing, script.discovery_errors, self._post)
         self._events = script.events
-        self._filters: dict[str, tuple[str, ...]] = {}
-        self._scanning: dict[str, tuple[str, ...]] = {}
-        self._reports: asyncio.Task[None] | None = None
-        self._hearing = False
+        self._stack = AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
         for one in peripherals:
             self.add(one)
@@ -71,8 +70,11 @@ class FakeBluez:
         return self._daemon.address
 
     async def __aenter__(self) -> FakeBluez:
-        await self._daemon.__aenter__()
-        await self.come_back()
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._daemon)
+            stack.push_async_callback(self._end)
+            await self.come_back()
+            self._stack = stack.pop_all()
         for at_s, event in self._events:
             self._spawn(self._happen(at_s, event))
         return self
@@ -80,12 +82,14 @@ class FakeBluez:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.vanish()
-        for task in (*self._tasks,):
+        await self._stack.aclose()
+
+    async def _end(self) -> None:
+        for task in self._tasks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
-        await self._daemon.__aexit__(kind, error, trace)
+        await self.vanish()
 
     # What tests and stories do to it.
 
@@ -104,7 +108,7 @@ class FakeBluez:
         if on == self._powered:
             return
         if not on:
-            self._end_scans()
+            self._discovery.reset()
             for link in self._links.values():
                 link.down()
         self._powered = on
@@ -116,8 +120,7 @@ class FakeBluez:
             return
         await self._outbox.close()
         self._outbox = None
-        self._end_scans()
-        self._filters.clear()
+        self._discovery.reset()
         for link in self._links.values():
             link.vanish()
         self._bus.disconnect()
@@ -160,8 +163,7 @@ class FakeBluez:
 
     def on_awake(self, peripheral: Peripheral) -> None:
         """See `simulators.ble.peripheral.Adapter`."""
-        if self._hearing:
-            self._report(self.link(peripheral))
+        self._discovery.on_awake(self.link(peripheral))
 
     # Messages.
 
@@ -230,7 +232,7 @@ class FakeBluez:
     # Objects.
 
     def _adapter(self) -> objects.Properties:
-        return objects.adapter_properties(_ADAPTER_ADDRESS, self._powered, bool(self._scanning))
+        return objects.adapter_properties(_ADAPTER_ADDRESS, self._powered, self._discovery.active)
 
     def _objects(self) -> objects.Objects:
         found: objects.Objects = {ADAPTER_PATH: {ADAPTER: self._adapter()}}
@@ -265,69 +267,18 @@ class FakeBluez:
         match message.member:
             case "SetDiscoveryFilter":
                 uuids = message.body[0].get("UUIDs")
-                self._filters[client] = tuple(uuids.value) if uuids else ()
+                self._discovery.set_filter(client, tuple(uuids.value) if uuids else ())
+            case "StartDiscovery" | "StopDiscovery" if not self._powered:
+                raise calls.not_ready()
             case "StartDiscovery":
-                self._start_discovery(client)
+                self._discovery.start(client)
             case "StopDiscovery":
-                self._stop_discovery(client)
+                self._discovery.stop(client)
             case "RemoveDevice":
                 return self._remove(message.body[0])
             case _:
                 raise calls.unknown_method(message)
         return _NOTHING
-
-    def _start_discovery(self, client: str) -> None:
-        if not self._powered:
-            raise calls.not_ready()
-        if client in self._scanning:
-            raise calls.busy()
-        if self._discovery_errors:
-            error = self._discovery_errors.pop(0)
-            raise calls.busy() if error == "InProgress" else calls.failed(error)
-        if not self._scanning:
-            self._post(calls.changed(ADAPTER_PATH, ADAPTER, {"Discovering": Variant("b", True)}))
-        else:
-            self._end_reports()
-        self._scanning[client] = self._filters.get(client, ())
-        self._reports = asyncio.get_running_loop().create_task(self._report_all())
-
-    def _stop_discovery(self, client: str) -> None:
-        if not self._powered:
-            raise calls.not_ready()
-        if self._scanning.pop(client, None) is None:
-            raise calls.failed("No discovery started")
-        if not self._scanning:
-            self._end_scans()
-
-    def _end_reports(self) -> None:
-        if self._reports is not None:
-            self._reports.cancel()
-            self._reports = None
-            self._hearing = False
-
-    def _end_scans(self) -> None:
-        if self._reports is None:
-            return
-        self._end_reports()
-        self._scanning.clear()
-        for link in self._links.values():
-            link.forget_rssi()
-        self._post(calls.changed(ADAPTER_PATH, ADAPTER, {"Discovering": Variant("b", False)}))
-
-    async def _report_all(self) -> None:
-        await asyncio.sleep(self._timing.first_report_s)
-        self._hearing = True
-        while True:
-            for link in self._links.values():
-                self._report(link)
-            await asyncio.sleep(self._timing.advertise_s)
-
-    def _report(self, link: Link) -> None:
-        if not link.peripheral.advertises():
-            return
-        advertised = {objects.long_uuid(uuid) for uuid in link.peripheral.advertised}
-        if any(not wanted or advertised & set(wanted) for wanted in self._scanning.values()):
-            link.report()
 
     async def _remove(self, path: str) -> None:
         link = self._links.get(path)
@@ -339,9 +290,7 @@ class FakeBluez:
         link.remove()
 
     def _on_client_gone(self, client: str) -> None:
-        self._filters.pop(client, None)
-        if client in self._scanning and self._scanning.pop(client) is not None and not self._scanning:
-            self._end_scans()
+        self._discovery.forget_client(client)
         for link in self._links.values():
             link.forget_client(client)
 

@@ -18,6 +18,8 @@ _STOP_TIMEOUT_S = 5.0
 #: What the system's bus allows one user by default: a client that leaks connections must run into it here too.
 CONNECTIONS_MAX = 256
 
+_NO_START = "the private dbus-daemon did not start; run dbus-daemon by hand and see what it says"
+
 _CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -97,14 +99,17 @@ class PrivateBus:
             stderr=asyncio.subprocess.DEVNULL,  # as root it says that it can't raise its limit, which is harmless
         )
         assert self._process.stdout is not None
+        said = b""
         try:
             async with asyncio.timeout(_START_TIMEOUT_S):
                 said = await self._process.stdout.readline()
-        except TimeoutError:
-            said = b""
+        except TimeoutError as error:
+            raise InternalError(_NO_START) from error
+        finally:
+            if not said:
+                await self.__aexit__(None, None, None)
         if not said:
-            await self.__aexit__(None, None, None)
-            raise InternalError("the private dbus-daemon did not start; run it by hand with this configuration")
+            raise InternalError(_NO_START)
         return self
 
     async def __aexit__(

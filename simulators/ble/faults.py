@@ -16,6 +16,7 @@ class Faults:
     `busy`: so many first reads, writes and StartNotify are answered `InProgress`.
     `drop_after`: the device drops its first, second, ... link after so many values (0: as soon as it is up).
     `early`: what is in memory is sent as soon as the link is up, before anybody can have subscribed.
+    `hasty`: what is in memory comes before the answer to StartNotify, not after it.
     `not_a_number`, `truncated`: which measurements, counted from 1, hold no number or lose their last byte.
     `silent`: windows (from, until) in seconds since the start without advertisements.
     `other_clients`: so many other programs hold a registration on every characteristic: each value comes so many times
@@ -27,6 +28,7 @@ class Faults:
     busy: int = 0
     drop_after: tuple[int, ...] = ()
     early: bool = False
+    hasty: bool = False
     not_a_number: frozenset[int] = frozenset()
     truncated: frozenset[int] = frozenset()
     silent: tuple[tuple[float, float], ...] = ()

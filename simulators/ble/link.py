@@ -13,6 +13,7 @@ from dbus_fast import Message, Variant
 from simulators.ble import calls, objects
 from simulators.ble.objects import CHARACTERISTIC, DEVICE, Node, Properties
 from simulators.ble.peripheral import Peripheral
+from simulators.encoders.gatt import long_uuid
 
 #: The kernel gives up a connection attempt after so long.
 _ATTEMPT_MAX_S = 20.0
@@ -72,7 +73,7 @@ class Link:
             "LegacyPairing": Variant("b", False),
             "Connected": Variant("b", self.connected),
             "ServicesResolved": Variant("b", self.resolved),
-            "UUIDs": Variant("as", [objects.long_uuid(uuid) for uuid in (uuids if self.exported else one.advertised)]),
+            "UUIDs": Variant("as", [long_uuid(uuid) for uuid in (uuids if self.exported else one.advertised)]),
         }
         if self.rssi is not None:
             found["RSSI"] = Variant("n", self.rssi)
@@ -193,9 +194,8 @@ class Link:
         else:
             asyncio.get_running_loop().call_later(self._timing.discover_s, self._resolve, self._number)
         self.peripheral.on_linked()
-        for path, clients in self._registered.items():
-            if clients and self.connected:
-                self.peripheral.on_subscribed(self.nodes[path].uuid, True)
+        for path in self._registered:
+            self._subscribe(path)
 
     def _resolve(self, number: int) -> None:
         if not self.connected or number != self._number:
@@ -287,7 +287,14 @@ class Link:
         clients[client] = self.connected
         if self.connected:
             self._post(calls.changed(node.path, CHARACTERISTIC, {"Notifying": Variant("b", True)}))
-            self.peripheral.on_subscribed(node.uuid, True)
+            if self.peripheral.faults.hasty:
+                self._subscribe(node.path)
+            else:
+                asyncio.get_running_loop().call_soon(self._subscribe, node.path)
+
+    def _subscribe(self, path: str) -> None:
+        if any(self._registered.get(path, {}).values()):
+            self.peripheral.on_subscribed(self.nodes[path].uuid, True)
 
     def stop_notify(self, node: Node, client: str) -> None:
         """StopNotify of one D-Bus client."""

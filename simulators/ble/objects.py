@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from dbus_fast import Variant
 
 from simulators.ble.peripheral import Characteristic, Peripheral, Service
+from simulators.encoders.gatt import long_uuid
 
 ADAPTER_PATH = "/org/bluez/hci0"
 ADAPTER = "org.bluez.Adapter1"
@@ -29,11 +30,6 @@ _CLIENT_CONFIGURATION = "2902"
 Properties = dict[str, Variant]
 #: Path to interface to properties.
 Objects = dict[str, dict[str, Properties]]
-
-
-def long_uuid(uuid: str) -> str:
-    """Four hex digits with the Bluetooth Base UUID."""
-    return f"0000{uuid}-0000-1000-8000-00805f9b34fb"
 
 
 def device_path(address: str) -> str:

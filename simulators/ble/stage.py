@@ -11,6 +11,7 @@ import heapq
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ from vitals.errors import InternalError, OperatorError
 
 #: The bus is up within 10 ms; the end waits for the adapter to go.
 _START_TIMEOUT_S, _STOP_TIMEOUT_S = 10.0, 10.0
-#: Of all devices of a cast so many are on Bluetooth: every third, if there are enough of the right kinds.
+#: Every third device of a cast is on Bluetooth, if there are enough of the right kinds.
 _SHARE = 3
 
 _KINDS = frozenset({"strap", "cuff", "thermometer", "scale", "oximeter"})
@@ -51,10 +52,14 @@ def playable(plan: SimulatedDevice) -> bool:
 
 
 def chosen(plans: Sequence[SimulatedDevice]) -> list[SimulatedDevice]:
-    """Which of a cast's devices are on Bluetooth: a third of all, spread over the playable ones; always the same."""
-    able = [plan for plan in plans if playable(plan)]
-    wanted = min(len(plans) // _SHARE, len(able))
-    return [able[number * len(able) // wanted] for number in range(wanted)]
+    """Which of a cast's devices are on Bluetooth: a third of all, of every kind in turn; always the same."""
+    of_kind = Counter[str]()
+    turns = []
+    for number, plan in enumerate(plans):
+        if playable(plan):
+            turns.append((of_kind[plan.device.kind], number))
+            of_kind[plan.device.kind] += 1
+    return [plans[number] for _, number in sorted(turns)[: len(plans) // _SHARE]]
 
 
 def address(device_id: str) -> str:
@@ -144,7 +149,7 @@ class Stage:
             raise InternalError("the simulated Bluetooth adapter did not start; is the bus' folder there and writable?")
 
     def begin(self, start_s: float) -> None:
-        """The story starts at this instant (UTC seconds): memories are filled, live measurements follow by the clock."""
+        """The story starts at this instant (UTC seconds): memories are filled, live values follow by the clock."""
         assert self._loop is not None and self._begin is not None
         self._loop.call_soon_threadsafe(self._begin.set_result, start_s)
 

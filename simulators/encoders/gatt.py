@@ -24,6 +24,11 @@ _WEIGHT_UNSUCCESSFUL = 0xFFFF
 _WEIGHT_STEP_KG = 0.005
 
 
+def long_uuid(uuid: str) -> str:
+    """Four hex digits with the Bluetooth Base UUID."""
+    return f"0000{uuid}-0000-1000-8000-00805f9b34fb"
+
+
 def _sfloat(value: float | None) -> int:
     """16 bits with exponent 0: whole numbers from -2045 to 2045."""
     return _SFLOAT_NAN if value is None else round(value) & 0x0FFF

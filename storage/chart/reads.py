@@ -122,17 +122,19 @@ async def known(connection: Connection, identities: Collection[IdentityKey]) -> 
 async def history(
     connection: Connection, requests: Sequence[HistoryRequest], contexts_by_key: Mapping[int, PatientContext]
 ) -> dict[int, PatientHistory]:
-    """Stored stretches; several of one patient become the one stretch that covers them all."""
-    spans: dict[int, tuple[int, int]] = {}
-    for request in requests:
-        first, last = spans.get(request.patient, (request.from_us, request.to_us))
-        spans[request.patient] = min(first, request.from_us), max(last, request.to_us)
-    if not spans:
+    """Stored stretches, one request a patient."""
+    if not requests:
         return {}
-    values = {
-        "patients": list(spans),
-        "from_us": [first for first, _ in spans.values()],
-        "to_us": [last for _, last in spans.values()],
+    deep = [(r.patient, metric, from_us, r.from_us) for r in requests for metric, from_us in r.deeper]
+    values: dict[str, Any] = {
+        "patients": [r.patient for r in requests],
+        "from_us": [r.from_us for r in requests],
+        "to_us": [r.to_us for r in requests],
+        "earliest_us": [r.earliest_us for r in requests],
+        "deep_patients": [patient for patient, _, _, _ in deep],
+        "deep_metrics": [metric for _, metric, _, _ in deep],
+        "deep_from_us": [from_us for _, _, from_us, _ in deep],
+        "deep_until_us": [until_us for _, _, _, until_us in deep],
     }
     cursor = await connection.execute(sql("chart_alerts"), values)
     alerts = alerts_of(await cursor.fetchall())
@@ -140,11 +142,16 @@ async def history(
     async with AsyncClientCursor(connection) as client, client.copy(sql("chart_history"), values) as copy:
         samples = samples_of(HISTORY.decode(b"".join([bytes(part) async for part in copy])))
     samples = samples[np.argsort(samples["patient"], kind="stable")]
-    starts = np.searchsorted(samples["patient"], list(spans))
-    ends = np.searchsorted(samples["patient"], list(spans), side="right")
+    starts = np.searchsorted(samples["patient"], values["patients"])
+    ends = np.searchsorted(samples["patient"], values["patients"], side="right")
     return {
-        patient: PatientHistory(
-            contexts_by_key[patient], first, last, samples[start:end], tuple(alerts.get(patient, ()))
+        r.patient: PatientHistory(
+            contexts_by_key[r.patient],
+            r.from_us,
+            r.to_us,
+            samples[start:end],
+            tuple(alerts.get(r.patient, ())),
+            r.deeper,
         )
-        for (patient, (first, last)), start, end in zip(spans.items(), starts, ends, strict=True)
+        for r, start, end in zip(requests, starts, ends, strict=True)
     }

@@ -10,6 +10,7 @@ from psycopg.rows import TupleRow
 
 from storage.registry.accounts import Actor
 from storage.sql import sql
+from storage.text import storable
 
 Action = Literal["read", "search", "write", "sign-in", "sign-out"]
 Outcome = Literal["ok", "refused", "not-found", "conflict", "failed"]
@@ -40,7 +41,7 @@ async def record(connection: AsyncConnection[TupleRow], row: AuditRow) -> None:
         "role": row.role,
         "organisation": row.organisation,
         "action": row.action,
-        "resource": row.resource[:_RESOURCE_CHARS_MAX],
+        "resource": storable(row.resource)[:_RESOURCE_CHARS_MAX],
         "outcome": row.outcome,
         "patient": row.patient,
     }

@@ -18,7 +18,7 @@ LIFE: Final[dict[Kind, timedelta]] = {"screen": timedelta(minutes=15), "printed"
 
 #: What people and keyboards put between letters: spaces, hyphens, dashes.
 _BETWEEN = re.compile(r"[\s\-_.\u2010-\u2015\u2212]+")
-_CODE = re.compile(f"[{ALPHABET}]{{{LETTERS}}}")
+_CODE = re.compile(f"[{ALPHABET}{ALPHABET.lower()}]{{{LETTERS}}}")
 
 
 def new_code() -> str:
@@ -33,8 +33,9 @@ def shown(code: str) -> str:
 
 def normal(typed: str) -> str | None:
     """The eight letters of what was typed, in any case and with anything between; None when it can be no code."""
-    letters = _BETWEEN.sub("", typed).upper()
-    return letters if _CODE.fullmatch(letters) else None
+    letters = _BETWEEN.sub("", typed)
+    # Not only the upper case: it makes letters of signs that are none, such as a sharp s.
+    return letters.upper() if _CODE.fullmatch(letters) else None
 
 
 def code_hash(code: str) -> bytes:

@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, class_row
 
 from storage.chart.quarantine import replay_in
+from storage.chart.readings import time_of
 from storage.registry.candidates import Measurement, Waiting, measurements
 from storage.registry.changes import announce
 from storage.registry.claim_codes import code_hash, normal
@@ -25,9 +26,10 @@ from storage.registry.devices import (
     try_again,
     was_ever_bound,
 )
-from storage.registry.states import State, after
+from storage.registry.states import State, after, claim_ended
 from storage.scope import Scope
 from storage.sql import sql
+from storage.text import storable
 from vitals import codes, units, wire
 from vitals.errors import OperatorError
 from vitals.identity import identity, observation_id, shard_of
@@ -95,6 +97,16 @@ class Signs:
     gateway: int | None
 
 
+class UsedCode(OperatorError):
+    """The code was used; `device` is the one that it opened, for the patient who used it."""
+
+    code = "used-code"
+
+    def __init__(self, device: str | None) -> None:
+        super().__init__("This code was used already: each works once. Ask your care team for a new one.")
+        self.device = device
+
+
 async def look(
     connection: AsyncConnection[TupleRow], organisation: int, typed: str, patient: str | None, now: datetime
 ) -> ClaimableDevice:
@@ -146,7 +158,7 @@ async def claim(
 async def claim_of(connection: AsyncConnection[TupleRow], scope: Scope, device: str) -> Claim | None:
     """The newest claim of a device by a patient of the scope."""
     async with connection.cursor(row_factory=class_row(Claim)) as cursor:
-        await cursor.execute(sql("newest_claim"), {**scope.parameters, "device": device})
+        await cursor.execute(sql("newest_claim"), {**scope.parameters, "device": storable(device)})
         return await cursor.fetchone()
 
 
@@ -201,8 +213,7 @@ async def confirm(
     await connection.execute(sql("reserve_device"), {"device": held.device_key, "patient": None})
     await enter_state(connection, held.device_key, state, now, actor=actor, patient=held.patient_key)
     await replay_in(connection, good, beside={shard_of(held.patient), shard_of(held.device)})
-    since = datetime.fromtimestamp(held.since_us / 1_000_000, now.tzinfo)
-    await announce(connection, patients=[held.patient], devices=[held.device], since=since)
+    await announce(connection, patients=[held.patient], devices=[held.device], since=time_of(held.since_us))
     return await _again(connection, scope, held)
 
 
@@ -279,16 +290,6 @@ async def _opened(
     return key, found
 
 
-class UsedCode(OperatorError):
-    """The code was used; `device` is the one that it opened, for the patient who used it."""
-
-    code = "used-code"
-
-    def __init__(self, device: str | None) -> None:
-        super().__init__("This code was used already: each works once. Ask your care team for a new one.")
-        self.device = device
-
-
 async def _rotate(connection: AsyncConnection[TupleRow], device: ClaimableDevice, now: datetime) -> Credentials:
     password = new_secret()
     values = {"device": device.key, "password_sha256": secret_hash(password), "now": now}
@@ -301,7 +302,7 @@ async def _held(connection: AsyncConnection[TupleRow], scope: Scope, claimed: Cl
     await lock_device(connection, claimed.device)
     held = await _again(connection, scope, claimed)
     if held.cancelled_us is not None:
-        after("returned", "confirm")
+        raise claim_ended()
     return held
 
 

@@ -18,6 +18,7 @@ from storage.registry.changes import announce
 from storage.registry.manual import MANUAL_PREFIX
 from storage.registry.states import State
 from storage.sql import sql
+from storage.text import storable
 from vitals.errors import OperatorError
 from vitals.identity import shard_of
 
@@ -115,7 +116,7 @@ async def return_device(
 
 async def lock_device(connection: AsyncConnection[TupleRow], device: str) -> int | None:
     """The device's key, with others kept from changing the device until the caller's transaction ends."""
-    row = await (await connection.execute(sql("lock_device"), {"id": device})).fetchone()
+    row = await (await connection.execute(sql("lock_device"), {"id": storable(device)})).fetchone()
     return None if row is None else row[0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import time
@@ -27,6 +28,10 @@ SAMPLE_BYTES_MAX = 4096
 SAMPLES_MAX = 1_000
 DEVICE_CHARACTERS_MAX = 64  # of a registered id; what a stranger calls itself is cut there
 
+# A device with a stale password tries every few seconds; one note tells as much as all of them.
+NOTE_REFUSED_EVERY_S = 10.0
+NOTES_MAX = 100  # under way at once; more tell nothing new
+
 # Compared with when nobody has the given name, so that a stranger learns nothing from the time it takes.
 _NOBODY_SHA256 = bytes(32)
 
@@ -44,12 +49,16 @@ class PostgresDeviceDirectory:
         self._asked: dict[str, asyncio.Future[_Entry]] = {}
         self._asking: asyncio.Task[None] | None = None
         self._accounts: OrderedDict[str, tuple[float, DeviceAccount | None]] = OrderedDict()
+        self._noted: OrderedDict[str, float] = OrderedDict()
+        self._notes: set[asyncio.Task[None]] = set()
 
     async def authenticate(self, device: str, password: str) -> DeviceAccount | None:
         """The account when the credentials hold now, else None. Raises PartnerError when that's unknown."""
         stored, account = await self._look_up(device)
         given = hashlib.sha256(password.encode("utf-8", "replace")).digest()
         same = hmac.compare_digest(given, stored or _NOBODY_SHA256)
+        if stored is not None and not same:
+            self._note_refused(device)
         return account if same and stored is not None else None
 
     async def account(self, device: str) -> DeviceAccount | None:
@@ -85,6 +94,32 @@ class PostgresDeviceDirectory:
         Raises PartnerError.
         """
         await self._execute("directory_presence", {"device": storable(device), "online": online, "at_us": at_us})
+
+    async def signal(self, device: str, gateway: str, dbm: int, at_us: int) -> None:
+        """Notes how loud (dBm) a gateway hears a device; an older note never replaces a newer one.
+
+        Raises PartnerError.
+        """
+        values = {"device": storable(device), "gateway": storable(gateway), "dbm": dbm, "at_us": at_us}
+        await self._execute("note_signal", values)
+
+    def _note_refused(self, device: str) -> None:
+        """In the background, so that the answer takes as long as a stranger's: whoever claimed the device is told."""
+        now = self._clock()
+        if len(self._notes) >= NOTES_MAX or now - self._noted.get(device, -NOTE_REFUSED_EVERY_S) < NOTE_REFUSED_EVERY_S:
+            return
+        self._noted[device] = now
+        self._noted.move_to_end(device)
+        if len(self._noted) > ACCOUNTS_MAX:
+            self._noted.popitem(last=False)
+        task = asyncio.create_task(self._write_refused(device))
+        self._notes.add(task)
+        task.add_done_callback(self._notes.discard)
+
+    async def _write_refused(self, device: str) -> None:
+        # What isn't noted now is noted at the next try.
+        with contextlib.suppress(VitalstreamError):
+            await self._execute("note_refused", {"device": storable(device)})
 
     async def _look_up(self, device: str) -> _Entry:
         """Everybody who asks while a query is under way shares the next one: a ward of devices costs one connection."""

@@ -14,6 +14,7 @@ from storage.registry.manual import MANUAL_PREFIX
 from storage.registry.states import State, after
 from storage.scope import Scope
 from storage.sql import sql
+from storage.text import storable
 from vitals import codes
 from vitals.errors import InternalError, OperatorError
 
@@ -81,7 +82,7 @@ async def fleet(connection: AsyncConnection[TupleRow], scope: Scope, device: str
     """Devices of the organisation, all or one; not those that a patient outside the scope has."""
     values = {
         **scope.parameters,
-        "device": device,
+        "device": None if device is None else storable(device),
         "manual": MANUAL_PREFIX,
         "battery": codes.metric("battery").number,
     }

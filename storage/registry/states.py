@@ -34,7 +34,11 @@ _REFUSALS: Final[dict[tuple[State, Act], tuple[str, str]]] = {
     ("made", "return"): ("not-given-out", "Nobody has this device: there is nothing to take back."),
     ("returned", "return"): ("already-returned", "This device was taken back already."),
 }
-_ENDED = ("claim-ended", "This claim has ended. Ask your care team for a new code.")
+
+
+def claim_ended() -> OperatorError:
+    """What is refused of a claim that is over."""
+    return OperatorError("This claim has ended. Ask your care team for a new code.", code="claim-ended")
 
 
 def after(state: State, act: Act, *, reserved: bool = False) -> State:
@@ -44,6 +48,8 @@ def after(state: State, act: Act, *, reserved: bool = False) -> State:
     """
     found = TABLE.get((state, act))
     if found is None:
-        code, message = _REFUSALS.get((state, act), _ENDED)
+        if (state, act) not in _REFUSALS:
+            raise claim_ended()
+        code, message = _REFUSALS[state, act]
         raise OperatorError(message, code=code)
     return "kitted" if act == "cancel" and reserved else found

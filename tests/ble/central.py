@@ -8,8 +8,8 @@ from collections.abc import Callable
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
 
-from simulators.ble.objects import long_uuid
 from simulators.ble.peripheral import Peripheral
+from simulators.encoders.gatt import long_uuid
 
 FIND_TIMEOUT_S = 5.0
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
 from simulators.ble.peripheral import Peripheral
 
+if TYPE_CHECKING:
+    from simulators.ble.bluez import FakeBluez
+
 
 class StartBluez(Protocol):
     """Starts a fake BlueZ with these devices; bleak finds it, and it ends with the test."""
 
-    async def __call__(self, *peripherals: Peripheral, **options: Any) -> Any:
+    async def __call__(self, *peripherals: Peripheral, **options: Any) -> FakeBluez:
         """Options are those of `FakeBluez`."""
 
 

@@ -1,4 +1,4 @@
-"""What peripherals send: bytes typed from the specifications, clocks, memories, and which of a cast are on Bluetooth."""
+"""What peripherals send: bytes typed from the specifications, clocks, memories, and who of a cast is on Bluetooth."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from bleak import BleakClient, BleakScanner
 from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError, BleakGATTProtocolError
 
 from simulators.ble.faults import AdapterFaults, Faults
-from simulators.ble.objects import long_uuid
 from simulators.ble.peripherals import cuff, heart_rate_strap, oximeter, scale, thermometer
+from simulators.encoders.gatt import long_uuid
 from tests.ble.central import Heard, find, until
 from tests.ble.conftest import StartBluez
 
@@ -164,6 +164,16 @@ async def test_the_adapter_switched_off_ends_links_and_scans(start_bluez: StartB
     await asyncio.sleep(0.05)
     async with BleakClient(await find(one)) as again:
         assert again.is_connected
+
+
+async def test_a_scan_does_not_outlive_the_adapter_s_power(start_bluez: StartBluez) -> None:
+    bluez = await start_bluez(heart_rate_strap(STRAP))
+    scanner = BleakScanner()
+    await scanner.start()
+    bluez.power(False)
+    bluez.power(True)
+    with pytest.raises(BleakDBusError, match="No discovery started"):
+        await scanner.stop()
 
 
 async def test_the_adapter_s_script_runs_by_the_clock(start_bluez: StartBluez) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from device_gateway.ble.door import run_bluetooth
 from device_gateway.ble.profiles import KnownDevice
 from device_gateway.ble.reports import Frame
 from device_gateway.payloads import gatt_payload
@@ -16,7 +17,7 @@ from simulators.ble.faults import AdapterFaults, Faults
 from simulators.ble.peripheral import Peripheral
 from simulators.ble.peripherals import cuff, heart_rate_strap, oximeter, scale, thermometer
 from tests.ble.conftest import StartBluez
-from tests.ble.gateway_rig import address, device_id, gateway, open_files, quick, until
+from tests.ble.gateway_rig import Received, address, device_id, gateway, open_files, quick, until
 from vitals.errors import PartnerError
 
 pytestmark = pytest.mark.dbus
@@ -153,6 +154,34 @@ async def test_without_a_bus_it_keeps_trying_and_stops_when_told(monkeypatch: py
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/bus")
     async with gateway([], quick()) as received:
         await until(lambda: received.troubles["dbus-dbus-lost"] >= 2)
+
+
+async def test_a_gateway_that_is_cancelled_leaves_no_link_and_no_registration(start_bluez: StartBluez) -> None:
+    straps = [strap(number) for number in range(3)]
+    bluez = await start_bluez(*straps)
+    received = Received()
+    known = {one.address: KnownDevice(device_id(one)) for one in straps}
+    running = asyncio.create_task(
+        run_bluetooth("hci0", known, received.deliver, quick(), asyncio.Event(), report=received.report)
+    )
+    await until(lambda: received.streaming(straps))
+    running.cancel()
+    await asyncio.wait({running}, timeout=5.0)
+    assert running.cancelled()
+    await until(lambda: not any(one.linked or bluez.link(one).registrations("2a37") for one in straps))
+
+
+async def test_a_fault_of_the_receiver_ends_it_and_is_not_hidden(start_bluez: StartBluez) -> None:
+    one = strap()
+    await start_bluez(one)
+
+    async def deliver(frame: Frame) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ExceptionGroup, match="unhandled") as caught:
+        async with asyncio.timeout(5.0):
+            await run_bluetooth("hci0", {one.address: KnownDevice("device")}, deliver, quick(), asyncio.Event())
+    assert caught.group_contains(ZeroDivisionError)
 
 
 async def test_services_that_are_never_resolved_cost_one_bounded_attempt(start_bluez: StartBluez) -> None:

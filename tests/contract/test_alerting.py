@@ -82,20 +82,20 @@ def test_short_history_changes_nothing_and_names_what_is_wanted(engine: AlertEng
     engine.drop()
     much_later = group(sample(T0 + 100 * DAY, 36.5, "body_temp"))
     (request,) = engine.needs(much_later, CONTEXT)
-    stored = store.history(1, request.from_us, request.to_us)
-    short = PatientHistory(CONTEXT[1], request.from_us, request.to_us, stored.samples[:0], stored.alerts)
+    stored = store.history(1, request.earliest_us, request.to_us)
+    short = PatientHistory(CONTEXT[1], request.earliest_us, request.to_us, stored.samples[:0], stored.alerts)
     with pytest.raises(HistoryTooShort) as caught:
         engine.apply(much_later, CONTEXT, {1: short}, T0)
     (wanted,) = caught.value.requests
-    assert wanted.patient == 1 and wanted.from_us < T0
-    assert engine.needs(much_later, CONTEXT)[0].from_us == wanted.from_us
+    assert wanted.patient == 1 and wanted.earliest_us < T0
+    assert engine.needs(much_later, CONTEXT)[0].earliest_us == wanted.earliest_us
 
 
 def test_late_readings_ask_for_their_stretch(engine: AlertEngine) -> None:
     store = Store(CONTEXT)
     store.take(engine, group(WELL), T0)
     (request,) = engine.needs(group(FEVER[0]), CONTEXT)
-    assert request.from_us <= T0
+    assert request.earliest_us <= T0
     (change,) = store.take(engine, group(FEVER[0]), T0)
     assert change.change == "opened" and change.alert.late and change.alert.condition == "cleared"
 
@@ -162,7 +162,7 @@ def test_a_tick_after_a_restart_asks_back_to_the_last_reading(engine: AlertEngin
     engine.drop()
     assert engine.needs(group(), store.known(1)) == [], "without a tick there is nothing to look at"
     (request,) = engine.needs(group(), store.known(1), tick=True)
-    assert request.patient == 1 and request.from_us <= T0 <= request.to_us
+    assert request.patient == 1 and request.earliest_us <= T0 <= request.to_us
     (opened,) = store.tick(engine, T0 + 2 * DAY)
     assert (opened.change, opened.alert.opened_us) == ("opened", T0 + DUE)
 
@@ -217,7 +217,7 @@ def test_reexamining_asks_for_the_stretch_and_says_what_is_different(engine: Ale
     store.samples = store.samples[2:]
     engine.reexamine(1, T0)
     (request,) = engine.needs(group(), store.known(1))
-    assert request.patient == 1 and request.from_us <= T0
+    assert request.patient == 1 and request.earliest_us <= T0
     (change,) = store.take(engine, group(), T0 + HOUR, [1])
     assert (change.change, change.alert.opened_us) == ("amended", T0 + 2 * MINUTE)
     assert engine.needs(group(), store.known(1)) == [], "once is enough"

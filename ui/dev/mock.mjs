@@ -3,6 +3,7 @@
  *   node dev/mock.mjs [--port 8080] [--patients 20]
  * Sign in as `clinician` (or `patient`, `administrator`) with any password but `wrong`.
  * POST /mock/mode {"mode": "ok" | "error" | "forbidden" | "signed-out" | "silent"} puts the server into a bad mood; {"raise": "p-004"} raises an alert;
+ * POST /mock/claim is described in claims.mjs;
  * {"blind": true} lets every patient be silent because of the pipeline; {"slow_ms": 2000} delays answers to writes.
  */
 import { createReadStream, existsSync } from 'node:fs'
@@ -10,6 +11,7 @@ import { createServer } from 'node:http'
 import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { answer, happen } from './claims.mjs'
 import { hour, iso, makeWorld, observation, raiseHigh, random, toRow } from './data.mjs'
 import { charted, enter, page, stored } from './readings.mjs'
 
@@ -165,6 +167,7 @@ async function readBody(request) {
 
 async function api(request, response, path) {
   if (path === '/mock/mode') { control(response, await readBody(request)); return }
+  if (path === '/mock/claim') { send(response, 200, happen(await readBody(request))); return }
   if (path === '/api/sign-in') {
     const { user, password } = await readBody(request)
     if (password === 'wrong') { fail(response, 401, 'wrong-credentials', 'User or password is wrong. Check both and try again.'); return }
@@ -187,6 +190,8 @@ async function api(request, response, path) {
   const patient = kind === 'patients' && find(id)
   const body = request.method === 'POST' ? await readBody(request) : {}
   if (request.method === 'POST' && slow_ms > 0) await new Promise((go) => { setTimeout(go, slow_ms) })
+  const answered = answer(request.method, path, body, world.gateways)
+  if (answered !== undefined) { send(response, answered.status, answered.body); return }
   if (kind === 'observations') { markWrong(response, id, body); return }
   if (alert) {
     if (action === 'acknowledge') acknowledge(response, alert)

@@ -12,11 +12,21 @@ from vitals.events import AlertChange, Deadline, PatientContext, PatientHistory,
 
 @dataclass(frozen=True, slots=True)
 class HistoryRequest:
-    """Which stored stretch the engine needs before it can take a group: measured times in [from_us, to_us]."""
+    """Which stored stretch the engine needs before it can take a group: measured times in [from_us, to_us].
+
+    `deeper`: metrics (by number) that are wanted from further back, and from when on: a rule on weights looks back
+    days, one on a stream minutes.
+    """
 
     patient: int
     from_us: int
     to_us: int
+    deeper: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def earliest_us(self) -> int:
+        """From when on anything is wanted; alerts are from there on."""
+        return min((self.from_us, *(from_us for _, from_us in self.deeper)))
 
 
 class HistoryTooShort(InternalError):

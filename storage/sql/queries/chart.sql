@@ -102,9 +102,18 @@ COPY (
         AND o.measured_at >= instant_of(r.from_us) AND o.measured_at <= instant_of(r.to_us)
     WHERE o.status <> 2
     UNION ALL
+    -- What lies before: only the metrics whose rules look back further.
+    SELECT o.id, o.patient, o.device, o.metric, o.unit, o."values", o.flags, o.measured_at, o.received_at, o.sequence,
+           o.value_1, o.value_2, o.value_3, o.decimals_1, o.decimals_2, o.decimals_3, o.absent_1, o.absent_2, o.absent_3
+    FROM unnest(%(deep_patients)s::integer[], %(deep_metrics)s::smallint[], %(deep_from_us)s::bigint[],
+                %(deep_until_us)s::bigint[]) AS r(patient, metric, from_us, until_us)
+    JOIN observation o ON o.patient = r.patient AND o.metric = r.metric
+        AND o.measured_at >= instant_of(r.from_us) AND o.measured_at < instant_of(r.until_us)
+    WHERE o.status <> 2
+    UNION ALL
     SELECT t.id, t.patient, t.device, t.metric, t.unit, 1::smallint, t.flags, t.measured_at, t.received_at, t.sequence,
            t.value_1, 0, 0, t.decimals_1, 0::smallint, 0::smallint, t.absent_1, 0::smallint, 0::smallint
-    FROM unnest(%(patients)s::integer[], %(from_us)s::bigint[], %(to_us)s::bigint[]) AS r(patient, from_us, to_us)
+    FROM unnest(%(patients)s::integer[], %(earliest_us)s::bigint[], %(to_us)s::bigint[]) AS r(patient, from_us, to_us)
     JOIN device_status t ON t.patient = r.patient AND t.patient <> 0
         AND t.measured_at >= instant_of(r.from_us) AND t.measured_at <= instant_of(r.to_us)
 ) TO STDOUT (FORMAT binary)
@@ -113,7 +122,7 @@ COPY (
 -- Alerts of patients that are active, overlap a stretch or were first raised by a reading of it, retracted ones included.
 SELECT a.id, a.patient, a.rule, a.version, a.priority, a.title, a.condition, us_of(a.opened_at), us_of(a.cleared_at),
        a.late, a.readings, a.clearing, a.limits, a.explanation, a.merged_into
-FROM unnest(%(patients)s::integer[], %(from_us)s::bigint[], %(to_us)s::bigint[]) AS r(patient, from_us, to_us)
+FROM unnest(%(patients)s::integer[], %(earliest_us)s::bigint[], %(to_us)s::bigint[]) AS r(patient, from_us, to_us)
 JOIN alert a ON a.patient = r.patient
 WHERE a.condition = 'active'
    OR (a.opened_at <= instant_of(r.to_us) AND (a.cleared_at IS NULL OR a.cleared_at >= instant_of(r.from_us)))

@@ -31,7 +31,7 @@ from tests.disorder.histories import Group, history_from
 from tests.disorder.scenes import DAY, HOUR, SCENES
 from tests.disorder.site import Site
 from vitals import codes
-from vitals.events import Deadline, PatientContext
+from vitals.events import Deadline, PatientContext, PatientHistory
 from vitals.reading import Flag
 
 #: Most are caught within thirty histories.
@@ -95,8 +95,12 @@ def _keeps_stretch(self: Cell, segment: Any) -> bool:
     return False
 
 
-def _part_for_whole(self: Rebuild, *arguments: Any) -> None:
-    _REBUILD_INIT(self, *arguments[:-1], BEGINNING_US)  # the last one is from when on all samples are brought
+def _too_short(rules: Any, context: Any, said: Any, since_us: int, silence: Any) -> dict[int, int]:
+    return {metric: since_us for one in rules for metric, _ in sees(one.metric, one.unit)}
+
+
+def _part_for_whole(self: Any, metric: int) -> int:
+    return BEGINNING_US
 
 
 def _restart_forgets(self: OnlineEngine, samples: Any, context: Any, tick: bool) -> Any:
@@ -143,7 +147,6 @@ _STEP: dict[type[Kind], Callable[..., Any]] = {
     kind: kind.step for kind in (Threshold, Sustained, Delta, Absence, Score)
 }
 _SUSTAINED_QUIET, _DELTA_RESUME, _ENTER = Sustained.quiet, Delta.resume, Delta._enter
-_REBUILD_INIT: Callable[..., None] = Rebuild.__init__
 _PLANNED, _DEADLINE = OnlineEngine._planned, PatientState.deadline
 _WALK, _PASS_TIME = Cell.walk, Stepper.pass_time
 
@@ -215,8 +218,8 @@ MUTANTS: dict[str, tuple[str, Shape, str, Any, str, Any]] = {
     # The engine.
     "the end of an enrolment is missed": ("threshold", CALM, "low-copd", Cell, "leave", _keeps_stretch),
     "the history asked for is too short": (
-        *("sustained", RESTARTS, "low-held", online, "reach_us"),
-        lambda rules, context, said, since_us: since_us,
+        *("sustained", RESTARTS, "low-held", online, "reach"),
+        _too_short,
     ),
     "late readings are taken as if in order": ("threshold", LATE, "", OnlineEngine, "_late", _late_if_unknown),
     "quiet samples are never heard": ("absence", CALM, "", Cell, "hear", lambda *_: None),
@@ -232,7 +235,7 @@ MUTANTS: dict[str, tuple[str, Shape, str, Any, str, Any]] = {
     ),
     "what silence opened a late reading takes back": ("absence", WILD, "", Rebuild, "_silent", lambda *_: BEGINNING_US),
     "a part of a history is taken for the whole": (
-        *("sustained", WILD, "low-spot", Rebuild, "__init__"),
+        *("sustained", WILD, "low-spot", PatientHistory, "known_us"),
         _part_for_whole,
     ),
     "what time opened a late reading cannot undo": (

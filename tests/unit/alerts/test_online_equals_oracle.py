@@ -16,7 +16,7 @@ from alerts import online, oracle
 from alerts.kinds.sustained import Sustained
 from alerts.kinds.threshold import Threshold
 from alerts.online import OnlineEngine
-from alerts.rules import Limit
+from alerts.rules import Limit, sees
 from alerts.state import Cell
 from tests.unit.alerts.stored import SECOND, Store, group, keys, rule, sample
 from vitals.events import Enrolment, PatientContext, SpO2Target
@@ -201,13 +201,19 @@ def _keeps_stretch(self: Cell, segment: Any) -> bool:
 
 
 _SUSTAINED_STEP, _SUSTAINED_QUIET, _THRESHOLD_STEP = Sustained.step, Sustained.quiet, Threshold.step
+
+
+def _too_short(rules: Any, context: Any, said: Any, since_us: int, silence: Any) -> dict[int, int]:
+    return {metric: since_us for one in rules for metric, _ in sees(one.metric, one.unit)}
+
+
 MUTANTS: dict[str, tuple[Any, str, Any]] = {
     "gaps inside a dwell are ignored": (Sustained, "step", _no_gap),
     "an alert clears too late": (Threshold, "step", _never_clears),
     "the quiet band forgets runs under way": (Sustained, "quiet", _careless_band),
     "the end of an enrolment is missed": (Cell, "leave", _keeps_stretch),
     "a run under way is lost at a restart": (Sustained, "resume", lambda *_: None),
-    "the history asked for is too short": (online, "reach_us", lambda rules, context, said, since_us: since_us),
+    "the history asked for is too short": (online, "reach", _too_short),
     "late readings are taken as if in order": (OnlineEngine, "_late", lambda self, plan, series: False),
 }
 

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from streams.attribute import NO_BINDING, TIME_UNCERTAIN, UNKNOWN_DEVICE, Attribution, attribute
+from streams.attribute import (
+    NO_BINDING,
+    TIME_UNCERTAIN,
+    UNKNOWN_DEVICE,
+    UNPROVEN,
+    Attribution,
+    attribute,
+    placeable,
+)
 from vitals import codes, wire
 from vitals.identity import shard_of
 from vitals.ports.chart import Binding, DeviceRecord
@@ -63,6 +73,36 @@ def test_replaced_time_is_attributed_while_only_one_patient_ever_had_the_device(
 
 def test_replaced_time_of_a_device_with_two_patients_is_nobodys() -> None:
     assert one(2_500, window=(SINCE_EVER, 2_500)).reasons == {0: TIME_UNCERTAIN}
+
+
+def test_what_is_measured_before_the_proof_is_nobodys_and_stays_where_it_came() -> None:
+    unproven = replace(SECOND, proven=False)
+    result = one(2_500, bindings=(FIRST, unproven), shard=9)
+    assert (result.patient.tolist(), result.shard.tolist(), result.settled.tolist()) == ([0], [9], [False])
+    assert result.reasons == {0: UNPROVEN}
+    assert one(1_500, bindings=(FIRST, unproven)).patient.tolist() == [1]
+    assert one(2_100, bindings=(FIRST, unproven), window=(1_900, 2_100)).reasons == {0: TIME_UNCERTAIN}
+    alone = one(2_500, bindings=(unproven,), window=(SINCE_EVER, 2_500))
+    assert (alone.reasons, alone.settled.tolist()) == ({0: UNPROVEN}, [False])
+    status = one(2_500, bindings=(unproven,), metric=BATTERY)
+    assert (status.patient.tolist(), status.reasons) == ([0], {})
+
+
+def test_a_kept_row_is_placeable_once_its_reason_is_another() -> None:
+    columns = np.zeros(1, wire.READING)
+    columns["metric"] = SPO2
+    columns["measured_us"] = columns["earliest_us"] = columns["latest_us"] = 2_500
+
+    def now(reason: str, *bindings: Binding) -> bool:
+        return placeable(columns, ("d",), reason, {"d": DeviceRecord(7, "d", bindings)})
+
+    unproven = replace(SECOND, proven=False)
+    assert not now("unproven", unproven)
+    assert now("unproven", SECOND)
+    assert now("no-binding", unproven)
+    assert not now("no-binding", FIRST)
+    assert now("no-binding", SECOND)
+    assert not placeable(columns, ("d",), "unknown-device", {})
 
 
 def test_reading_belongs_to_its_patients_shard() -> None:

@@ -108,3 +108,10 @@ def test_who_loses_and_who_gets_a_reading_is_told() -> None:
         Touched(1, "p-1", at_us[2]),
         Touched(1, "p-1", at_us[3]),
     ]
+
+
+def test_an_unproven_binding_gets_nothing_that_is_charted() -> None:
+    known = DeviceRecord(7, "d", (FIRST, replace(SECOND, proven=False)))
+    assert moves([stray(250, patient=0)], {7: known}) == []
+    [move] = moves([stray(250)], {7: known})
+    assert (move.patient_key, move.patient) == (0, "")

@@ -9,8 +9,8 @@ export class ApiError extends Error {
     readonly at: string | null = null,
     /** Which one of several readings sent the error is about, by its place. */
     readonly place: number | null = null,
-    /** How long the server wants to be left alone. */
-    readonly retry_after_s: number | null = null,
+    /** What only refused claims tell: how long to leave the server alone, and whose own device a used code had opened. */
+    readonly more: { retry_after_s?: number; device?: string | null } = {},
   ) {
     super(message)
   }
@@ -20,7 +20,7 @@ export class ApiError extends Error {
 const timeout_ms = 15_000
 
 interface ErrorBody {
-  error?: { code?: string; message?: string; by?: string; at?: string; reading?: number | null; retry_after_s?: number }
+  error?: { code?: string; message?: string; by?: string; at?: string; reading?: number | null; retry_after_s?: number; device?: string | null }
   issue?: { diagnostics?: string }[]
 }
 
@@ -67,6 +67,5 @@ export function post<T>(path: string, body: unknown): Promise<T> {
 function toError(status: number, body: unknown): ApiError {
   const { error, issue } = (body ?? {}) as ErrorBody
   const message = error?.message ?? issue?.[0]?.diagnostics ?? `The server answered ${String(status)}.`
-  const { code = 'unknown', by = null, at = null, reading = null, retry_after_s = null } = error ?? {}
-  return new ApiError(status, code, message, by, at, reading, retry_after_s)
+  return new ApiError(status, error?.code ?? 'unknown', message, error?.by ?? null, error?.at ?? null, error?.reading ?? null, error)
 }

@@ -22,8 +22,8 @@ export interface FleetDevice {
   signal_dbm: number | null
   signal: 'good' | 'fair' | 'far' | null
   gateway: string | null
-  /** The claim stands still: at which step, and since when. */
-  stuck: { step: string; since: string } | null
+  /** It rests in this state for too long. */
+  stuck: { step: DeviceState; since: string } | null
 }
 
 export interface Gateway {
@@ -60,6 +60,7 @@ export interface ClaimDevice {
   picture: string | null
 }
 
+/** One measurement, as what people recognize first of it. */
 export interface Candidate {
   reading: string
   label: string
@@ -67,6 +68,8 @@ export interface Candidate {
   unit: string
   measured_at: string
   received_at: string
+  /** False while nobody can tell whose it is: another one came within two minutes. */
+  confirmable: boolean
 }
 
 /** Shown once, in the answer to the claim. */

@@ -90,7 +90,7 @@ function Claim({ begun, patient, forName, zone }: ClaimProps) {
       <ClaimStep
         claiming={claiming}
         zone={zone}
-        onResume={remembered === null ? null : () => { tell({ type: 'resume', id: remembered }) }}
+        begun={remembered}
         home={`/patients/${encodeURIComponent(patient)}`}
         onRestart={() => {
           tell({ type: 'restart' })
@@ -106,12 +106,13 @@ function Claim({ begun, patient, forName, zone }: ClaimProps) {
 interface StepProps {
   claiming: Claiming
   zone: string
-  onResume: (() => void) | null
+  /** A claim that was begun on this phone. */
+  begun: string | null
   home: string
   onRestart: () => void
 }
 
-function ClaimStep({ claiming, zone, onResume, home, onRestart }: StepProps) {
+function ClaimStep({ claiming, zone, begun, home, onRestart }: StepProps) {
   const { state, tell } = claiming
   const { step, problem } = state
   const picture = state.device?.picture ?? null
@@ -120,11 +121,11 @@ function ClaimStep({ claiming, zone, onResume, home, onRestart }: StepProps) {
   if (state.stopping) return <Stopping {...claiming} />
   switch (step.at) {
     case 'choose':
-      return <Choose onResume={onResume} onPick={(picked) => { tell({ type: 'picked', picture: picked }) }} />
+      return <Choose onResume={begun === null ? null : () => { tell({ type: 'resume', id: begun }) }} onPick={(picked) => { tell({ type: 'picked', picture: picked }) }} />
     case 'code':
       return <EnterCode {...claiming} />
     case 'refused':
-      return <Refused key={step.why} step={step} onResume={onResume} home={home} onAgain={() => { tell({ type: 'back' }) }} />
+      return <Refused key={step.why} step={step} onResume={(id) => { tell({ type: 'resume', id }) }} home={home} onAgain={() => { tell({ type: 'back' }) }} />
     case 'box':
       return <Box {...claiming} step={step} />
     case 'resuming':
@@ -132,7 +133,7 @@ function ClaimStep({ claiming, zone, onResume, home, onRestart }: StepProps) {
     case 'settings':
       return <Settings credentials={step.credentials} onEntered={() => { tell({ type: 'entered' }) }} />
     case 'waiting':
-      return <Waiting picture={picture} transport={transport} aside={state.aside.length > 0} problem={problem} onStop={onStop} />
+      return <Waiting picture={picture} transport={transport} aside={state.aside} problem={problem} onStop={onStop} />
     case 'trouble':
       return <Trouble key={step.code} step={step} transport={transport} problem={problem} onStop={onStop} />
     case 'asked':

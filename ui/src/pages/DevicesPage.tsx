@@ -53,15 +53,15 @@ export default function DevicesPage() {
       {fleet.data.length === 0 && <p className={styles.nothing}>No devices yet. Add the first one, pack it for a patient, and give out its code.</p>}
       {fleet.data.length > 0 && found.length === 0 && <p className={styles.nothing} role="status">No device matches &ldquo;{text}&rdquo;.</p>}
       {found.length > 0 && (
-        <table className={styles.table} data-testid="devices">
+        <table role="table" className={styles.table} data-testid="devices">
           <caption className="sr-only">Devices, those that are stuck first</caption>
-          <thead>
-            <tr>
-              {['Device', 'State', 'Patient', 'Battery', 'Last seen', 'Signal'].map((head) => <th key={head} scope="col">{head}</th>)}
-              <th scope="col"><span className="sr-only">What to do</span></th>
+          <thead role="rowgroup">
+            <tr role="row">
+              {['Device', 'State', 'Patient', 'Battery', 'Last seen', 'Signal'].map((head) => <th key={head} role="columnheader" scope="col">{head}</th>)}
+              <th role="columnheader" scope="col"><span className="sr-only">What to do</span></th>
             </tr>
           </thead>
-          <tbody>
+          <tbody role="rowgroup">
             {found.map((device) => <DeviceRow key={device.id} device={device} onAct={(act) => { setOpen({ act, device }) }} />)}
           </tbody>
         </table>

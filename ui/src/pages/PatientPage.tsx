@@ -6,6 +6,7 @@ import { usePatient } from '../api/queries'
 import { useAcknowledge } from '../api/writes'
 import { AlertHistory } from '../components/alert/AlertHistory'
 import { AlertStrip } from '../components/alert/AlertStrip'
+import { AddDevice } from '../components/claim/AddDevice'
 import { DeviceList } from '../components/patient/DeviceList'
 import { EntryDialog } from '../components/entry/EntryDialog'
 import { FhirDrawer } from '../components/patient/FhirDrawer'
@@ -73,12 +74,13 @@ export function PatientPage({ id }: { id: string }) {
       />
       <AlertStrip alerts={open} zone={person.zone} />
       {row.silence && <SilenceNotice silence={row.silence} zone={person.zone} />}
+      {me.role === 'patient' && <AddDevice />}
       <VitalTiles row={row} alerts={open} onRaw={setObservation} />
       <Suspense fallback={<Skeleton height={480} />}>
         <Trends patient={id} zone={person.zone} alerts={alerts} />
       </Suspense>
       <div className={styles.columns}>
-        <DeviceList devices={devices} zone={person.zone} />
+        <DeviceList devices={devices} zone={person.zone} addAt={me.role === 'clinician' ? `/claim?patient=${encodeURIComponent(id)}` : null} />
         <AlertHistory alerts={alerts} zone={person.zone} />
       </div>
       <div className={styles.readings}>

@@ -1,5 +1,6 @@
 import type { Candidate } from '../../api/deviceTypes'
-import { unitText } from '../../format/format'
+import { timeText, unitText } from '../../format/format'
+import { now_ms } from '../../live/store'
 import { ZonedTime } from '../ZonedTime'
 import { Big } from './Big'
 import styles from './Claim.module.css'
@@ -13,7 +14,7 @@ interface Props extends Claiming {
 
 export function Asked({ reading, zone, state, answer }: Props) {
   return (
-    <Screen title={`We got ${reading.text}`}>
+    <Screen title={`We got ${reading.text} at ${timeText(reading.measured_at, zone, now_ms())}`}>
       <p className={styles.value}>
         <span>{reading.label}</span>
         <strong data-testid="candidate">{reading.text}</strong>

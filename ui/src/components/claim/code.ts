@@ -20,7 +20,7 @@ export function codeProblem(typed: string): string | null {
   const code = bare(typed)
   if (code === '') return 'Type the eight letters of your code.'
   const strangers = [...new Set(code)].filter((each) => !letters.includes(each))
-  if (strangers.length > 0) return `${strangers.join(', ')} is never in a code. Please compare it with the card.`
+  if (strangers.length > 0) return `${strangers.join(' and ')} ${strangers.length === 1 ? 'is' : 'are'} never in a code. Please compare with the card.`
   if (code.length < length) return `A code has ${String(length)} letters. You typed ${String(code.length)}.`
   return code.length > length ? `A code has only ${String(length)} letters. You typed ${String(code.length)}.` : null
 }

@@ -1,6 +1,5 @@
 /** The claim as a state machine: pure, so that every turn it can take is a test. */
 import type { Candidate, Claim, ClaimDevice, Credentials, TroubleCode } from '../../api/deviceTypes'
-import { continues, isDoubtful, mainReading, measurements, type Measurement } from './measurements'
 
 export const refusals = ['wrong-code', 'used-code', 'expired-code', 'other-patient', 'slow-down'] as const
 export type Refusal = (typeof refusals)[number]
@@ -8,15 +7,16 @@ export type Refusal = (typeof refusals)[number]
 export type Step =
   | { at: 'choose' }
   | { at: 'code' }
-  /** `until_ms`: before that the server does not want to be asked. */
-  | { at: 'refused'; why: Refusal; until_ms: number }
+  /** `until_ms`: before that the server does not want to be asked. `own`: the device that the code gave to the same patient. */
+  | { at: 'refused'; why: Refusal; until_ms: number; own: string | null }
   | { at: 'box'; code: string; device: ClaimDevice }
   /** Somebody comes back to a claim that was begun. */
   | { at: 'resuming' }
   | { at: 'settings'; credentials: Credentials }
   | { at: 'waiting' }
   | { at: 'trouble'; code: TroubleCode; text: string }
-  | { at: 'asked'; reading: Candidate; measurement: Measurement }
+  /** The reading stays as it was asked about, also while a worn sensor sends newer ones. */
+  | { at: 'asked'; reading: Candidate }
   | { at: 'again' }
   | { at: 'done'; reading: Candidate | null }
   | { at: 'stopped' }
@@ -34,10 +34,8 @@ export interface ClaimState {
   busy: boolean
   /** Why nothing happened, when it is nobody's mistake: the network, the server. */
   problem: string | null
-  /** Readings that were said to be somebody else's. */
-  aside: readonly string[]
-  /** Only what was measured later can be asked about. */
-  after_ms: number
+  /** The last reading was said to be somebody else's. */
+  aside: boolean
   /** "Do you want to stop?" is on the screen. */
   stopping: boolean
 }
@@ -46,6 +44,8 @@ export interface Failure {
   code: string
   message: string
   retry_after_s: number | null
+  /** The device that a used code had opened for the same patient. */
+  device: string | null
 }
 
 export type ClaimEvent =
@@ -55,8 +55,8 @@ export type ClaimEvent =
   | { type: 'sent' }
   | { type: 'found'; code: string; device: ClaimDevice }
   | { type: 'failed'; failure: Failure; now_ms: number }
-  /** The claim as the server answered it; `aside`: the reading that the answer is about. */
-  | { type: 'took'; claim: Claim; aside?: string }
+  /** The claim as the server answered it; `aside`: the reading was not theirs. */
+  | { type: 'took'; claim: Claim; aside?: boolean }
   | { type: 'polled'; claim: Claim }
   | { type: 'unheard'; failure: Failure }
   | { type: 'entered' }
@@ -72,8 +72,7 @@ export const fresh: ClaimState = {
   device: null,
   busy: false,
   problem: null,
-  aside: [],
-  after_ms: -Infinity,
+  aside: false,
   stopping: false,
 }
 
@@ -104,7 +103,7 @@ export function turn(state: ClaimState, event: ClaimEvent): ClaimState {
     case 'failed':
       return fail(state, event.failure, event.now_ms)
     case 'took':
-      return take({ ...state, busy: false, stopping: false, aside: event.aside === undefined ? state.aside : [...state.aside, event.aside] }, event.claim, true)
+      return take({ ...state, busy: false, stopping: false, aside: event.aside ?? state.aside }, event.claim, true)
     case 'polled':
       return state.busy || !isLive(state) ? state : take(state, event.claim, false)
     case 'unheard':
@@ -121,49 +120,31 @@ export function turn(state: ClaimState, event: ClaimEvent): ClaimState {
   }
 }
 
-function fail(state: ClaimState, { code, message, retry_after_s }: Failure, now_ms: number): ClaimState {
+function fail(state: ClaimState, { code, message, retry_after_s, device }: Failure, now_ms: number): ClaimState {
   const why = refusals.find((refusal) => refusal === code)
-  // Once the device is claimed only `slow-down` could come, and then the same button is the way on.
+  // Once the device is claimed no code is asked for any more.
   if (why === undefined || isLive(state)) return { ...state, busy: false, problem: message }
-  return { ...state, busy: false, step: { at: 'refused', why, until_ms: now_ms + (retry_after_s ?? 0) * 1000 } }
+  return { ...state, busy: false, step: { at: 'refused', why, until_ms: now_ms + (retry_after_s ?? 0) * 1000, own: device } }
 }
 
 function take(before: ClaimState, claim: Claim, answered: boolean): ClaimState {
+  const { step } = before
   const state: ClaimState = { ...before, id: claim.device.id, device: claim.device, problem: null }
-  if (claim.state === 'proven') return { ...state, stopping: false, step: { at: 'done', reading: before.step.at === 'asked' ? before.step.reading : null } }
-  if (claim.state === 'cancelled') return { ...state, stopping: false, step: { at: 'stopped' } }
+  const over = { ...state, stopping: false }
+  if (claim.state === 'proven') return { ...over, step: { at: 'done', reading: step.at === 'asked' ? step.reading : null } }
+  if (claim.state === 'cancelled') return { ...over, step: { at: 'stopped' } }
   if (claim.credentials !== null) return { ...state, step: { at: 'settings', credentials: claim.credentials } }
-  const counted = claim.candidates.filter(({ reading, measured_at }) => !state.aside.includes(reading) && Date.parse(measured_at) > state.after_ms)
-  const found = measurements(counted)
-  if (before.step.at === 'asked' && !answered) return goOnAsking(state, before.step, found)
-  const [newest] = found
-  if (newest === undefined) return { ...state, step: quiet(before.step, claim, answered) }
-  return isDoubtful(found) ? doubt(state, newest) : ask(state, newest)
+  const [newest] = claim.candidates
+  if (newest === undefined) return { ...state, step: quiet(step, claim, answered) }
+  const isNews = answered || step.at !== (newest.confirmable ? 'asked' : 'again')
+  if (!isNews) return state
+  if (!newest.confirmable) return { ...over, aside: false, step: { at: 'again' } }
+  return { ...over, aside: false, step: { at: 'asked', reading: newest } }
 }
 
 /** Nothing to ask about: waiting, or why nothing came. */
 function quiet(before: Step, { trouble }: Claim, answered: boolean): Step {
-  // Settings take their time to be typed; whoever was asked to measure again knows what to do.
-  if (!answered && (before.at === 'settings' || before.at === 'again')) return before
-  if (trouble !== null) return { at: 'trouble', ...trouble }
-  return before.at === 'waiting' ? before : { at: 'waiting' }
-}
-
-/** The value on the screen stays as it is until it is answered, unless somebody measures anew meanwhile. */
-function goOnAsking(state: ClaimState, step: Extract<Step, { at: 'asked' }>, found: Measurement[]): ClaimState {
-  const { measurement } = step
-  const later = found.filter(({ to_ms }) => to_ms > measurement.to_ms).reverse()
-  const anew = later.some((each, i) => !continues(i === 0 ? measurement : (later[i - 1] ?? measurement), each))
-  const last = later.at(-1)
-  if (last === undefined) return state
-  return anew ? doubt(state, last) : { ...state, step: { ...step, measurement: { ...measurement, to_ms: last.to_ms } } }
-}
-
-function doubt(state: ClaimState, newest: Measurement): ClaimState {
-  return { ...state, stopping: false, after_ms: newest.to_ms, step: { at: 'again' } }
-}
-
-function ask(state: ClaimState, measurement: Measurement): ClaimState {
-  const reading = mainReading(measurement, state.device?.picture ?? null)
-  return reading === undefined ? state : { ...state, stopping: false, step: { at: 'asked', reading, measurement } }
+  // Settings take their time to be typed.
+  if (!answered && before.at === 'settings') return before
+  return trouble === null ? { at: 'waiting' } : { at: 'trouble', ...trouble }
 }

@@ -10,8 +10,8 @@ import { shownCode } from './code'
 import { fresh, isLive, resumed, turn, type ClaimEvent, type ClaimState, type Failure } from './machine'
 
 function failureOf(error: unknown): Failure {
-  if (error instanceof ApiError) return { code: error.code, message: error.message, retry_after_s: error.retry_after_s }
-  return { code: 'unknown', message: 'That did not work. Please try again.', retry_after_s: null }
+  if (error instanceof ApiError) return { code: error.code, message: error.message, retry_after_s: error.more.retry_after_s ?? null, device: error.more.device ?? null }
+  return { code: 'unknown', message: 'That did not work. Please try again.', retry_after_s: null, device: null }
 }
 
 export interface Claiming {
@@ -57,7 +57,10 @@ export function useClaim(begun: string | null, patient: string | null): Claiming
     busy.current = true
     tell({ type: 'sent' })
     try {
-      tell(await ask())
+      const event = await ask()
+      // What was asked before this answer knows less than it.
+      await queryClient.cancelQueries({ queryKey: ['claim'] })
+      tell(event)
     } catch (failure) {
       tell({ type: 'failed', failure: failureOf(failure), now_ms: now_ms() })
     } finally {
@@ -76,7 +79,7 @@ export function useClaim(begun: string | null, patient: string | null): Claiming
     if (id === null) return
     void send(async () => isMine
       ? { type: 'took', claim: await claims.confirm(id, reading) }
-      : { type: 'took', claim: await claims.notMine(id, reading), aside: reading })
+      : { type: 'took', claim: await claims.notMine(id, reading), aside: true })
   }, [id, send])
   const cancel = useCallback(() => {
     if (id === null) return

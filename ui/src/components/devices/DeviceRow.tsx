@@ -3,11 +3,11 @@ import { Button } from '@mantine/core'
 import { Link } from 'wouter'
 import type { FleetDevice } from '../../api/deviceTypes'
 import { ageText, screenZone } from '../../format/format'
-import { useTicking } from '../../live/hooks'
+import { useLive, useTicking } from '../../live/hooks'
 import { useSignedIn } from '../shell/useSignedIn'
 import { LastHeard } from '../worklist/LastHeard'
 import styles from './Devices.module.css'
-import { can, deviceName, signalWords, stateWords, stepWords } from './states'
+import { can, deviceName, signalWords, stateWords, stuckWords } from './states'
 
 export type DeviceAct = 'kit' | 'code' | 'return'
 
@@ -21,30 +21,30 @@ interface Props {
 
 export function DeviceRow({ device, onAct }: Props) {
   const me = useSignedIn()
-  const name = deviceName(device)
   const { state, patient, stuck, battery_percent: battery, signal, gateway } = device
+  const person = useLive((live) => (patient === null ? null : live.rows.get(patient)?.name ?? patient))
   return (
-    <tr data-testid={`device-${device.id}`} data-state={state}>
-      <th scope="row">
-        <strong>{name}</strong>
+    <tr role="row" data-testid={`device-${device.id}`} data-state={state}>
+      <th role="rowheader" scope="row">
+        <strong>{deviceName(device)}</strong>
         <span className={styles.second}>
           {device.id}{device.serial !== null && `, serial ${device.serial}`}{device.firmware !== null && `, firmware ${device.firmware}`}
         </span>
       </th>
-      <td data-label="State">
+      <td role="cell" data-label="State">
         <span>
           {stateWords[state]}
           <span className={styles.second}><Since at={device.state_since} /></span>
           {stuck !== null && (
             <span className={styles.stuck}>
               <TriangleAlert size={15} aria-hidden />
-              <span>Stuck at {stepWords[stuck.step] ?? stuck.step} <Since at={stuck.since} /></span>
+              <span>{stuckWords[stuck.step] ?? stuck.step} <Since at={stuck.since} /></span>
             </span>
           )}
         </span>
       </td>
-      <td data-label="Patient">{patient === null ? <span className={styles.none}>nobody</span> : <Link href={`/patients/${encodeURIComponent(patient)}`}>{patient}</Link>}</td>
-      <td data-label="Battery">
+      <td role="cell" data-label="Patient">{patient === null ? <span className={styles.none}>nobody</span> : <Link href={`/patients/${encodeURIComponent(patient)}`}>{person}</Link>}</td>
+      <td role="cell" data-label="Battery">
         {battery === null ? <span className={styles.none}>unknown</span> : (
           <span className={styles.battery} data-low={battery < battery_low_percent}>
             {battery < battery_low_percent && <BatteryLow size={17} aria-label="low" />}
@@ -52,13 +52,13 @@ export function DeviceRow({ device, onAct }: Props) {
           </span>
         )}
       </td>
-      <td data-label="Last seen">
+      <td role="cell" data-label="Last seen">
         <span>
           <LastHeard at={device.last_received_at} zone={screenZone()} />
           {device.online === false && <span className={styles.second}>offline</span>}
         </span>
       </td>
-      <td data-label="Signal">
+      <td role="cell" data-label="Signal">
         <span>
           {signal === null
             ? <span className={styles.none}>{device.transport === 'ble' ? 'unknown' : 'by network'}</span>
@@ -66,8 +66,8 @@ export function DeviceRow({ device, onAct }: Props) {
           {gateway !== null && <span className={styles.second}>{gateway}</span>}
         </span>
       </td>
-      <td className={styles.acts}>
-        {can.kit(state) && <Button variant={state === 'kitted' ? 'default' : 'light'} aria-label={`Pack for a patient: ${device.id}`} onClick={() => { onAct('kit') }}>Pack</Button>}
+      <td role="cell" className={styles.acts}>
+        {can.kit(state) && <Button variant={can.code(state) ? 'default' : 'light'} aria-label={`Pack for a patient: ${device.id}`} onClick={() => { onAct('kit') }}>Pack</Button>}
         {can.code(state) && <Button variant="light" aria-label={`Show code: ${device.id}`} onClick={() => { onAct('code') }}>Show code</Button>}
         {can.claim(state) && patient !== null && me.role === 'clinician' && (
           <Button variant="light" component={Link} href={`/claim/${encodeURIComponent(device.id)}?patient=${encodeURIComponent(patient)}`} aria-label={`Go on with the first reading: ${device.id}`}>First reading</Button>

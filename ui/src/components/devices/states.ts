@@ -4,17 +4,16 @@ export const stateWords: Record<DeviceState, string> = {
   made: 'Not given out',
   kitted: 'Packed for a patient',
   'claim-open': 'Code given out',
-  claimed: 'Added, first reading not confirmed',
+  claimed: 'Added, not proven',
   proven: 'In use',
   returned: 'Returned',
 }
 
-export const stepWords: Record<string, string> = {
-  code: 'entering the code',
-  'claim-open': 'entering the code',
-  claimed: 'waiting for the first reading',
-  reading: 'waiting for the first reading',
-  confirm: 'confirming the first reading',
+/** What has not happened, by the state in which a device rests for too long. */
+export const stuckWords: Partial<Record<DeviceState, string>> = {
+  kitted: 'No code given out',
+  'claim-open': 'Code not entered',
+  claimed: 'First reading not confirmed',
 }
 
 export const signalWords = { good: 'good', fair: 'fair', far: 'too far away' } as const
@@ -25,7 +24,7 @@ export function deviceName({ maker, model, id }: Pick<FleetDevice, 'maker' | 'mo
 
 /** What can be done in which state; whatever else is tried the server refuses with its reason. */
 export const can = {
-  kit: (state: DeviceState) => state === 'made' || state === 'kitted' || state === 'returned',
+  kit: (state: DeviceState) => state !== 'claimed' && state !== 'proven',
   code: (state: DeviceState) => state === 'kitted' || state === 'claim-open',
   claim: (state: DeviceState) => state === 'claimed',
   takeBack: (state: DeviceState) => state !== 'made' && state !== 'returned',

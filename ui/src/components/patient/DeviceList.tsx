@@ -1,3 +1,6 @@
+import { Button } from '@mantine/core'
+import { Plus } from 'lucide-react'
+import { Link } from 'wouter'
 import type { Device } from '../../api/types'
 import { timeText } from '../../format/format'
 import { useTicking } from '../../live/hooks'
@@ -7,9 +10,19 @@ import styles from './DeviceList.module.css'
 
 const lineWord = new Map([[true, 'online'], [false, 'offline']])
 
-export function DeviceList({ devices, zone }: { devices: Device[]; zone: string }) {
+interface Props {
+  devices: Device[]
+  zone: string
+  /** Where a device is added; null for those who may not. */
+  addAt: string | null
+}
+
+export function DeviceList({ devices, zone, addAt }: Props) {
+  const add = addAt !== null && (
+    <Button component={Link} href={addAt} variant="default" className={styles.add} leftSection={<Plus size={16} aria-hidden />}>Add a device</Button>
+  )
   return (
-    <Section title="Devices">
+    <Section title="Devices" aside={add}>
       {devices.length === 0 && <p className={styles.none}>No device is bound to this patient.</p>}
       <ul>
         {devices.map((device) => (
