@@ -93,7 +93,7 @@ def test_each_contract_catches_its_break(tmp_path: Path) -> None:
         "device_gateway/decoders/a.py": "import socket",
         "storage/a.py": "import fastapi\nimport rich",
         "streams/a.py": "import asyncio",
-        "vitalstream/a.py": "import paho.mqtt.client",
+        "vitalstream/a.py": "import paho.mqtt.client\nimport bleak",
     }
     for file, text in breaks.items():
         (tmp_path / file).write_text(text + "\n")

@@ -1,11 +1,9 @@
-/** Requests about devices: the fleet, and the claim that makes a device somebody's. */
+/** What staff ask and do about devices. */
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { post, request } from './client'
-import type { Claim, ClaimCode, ClaimDevice, CodeKind, FleetDevice, Gateway, NewDevice } from './deviceTypes'
+import type { ClaimCode, CodeKind, FleetDevice, Gateway, NewDevice } from './deviceTypes'
 import { queryClient } from './queries'
 
-// What the server promises to notice within: a person who has just measured looks at the page.
-const claim_poll_ms = 2_000
 // Staff read the fleet, they do not wait for it.
 const fleet_poll_ms = 10_000
 
@@ -51,33 +49,5 @@ export function useClaimCode(id: string) {
   return useMutation({
     mutationFn: (kind: CodeKind) => post<ClaimCode>(devicePath(id, 'claim-code'), { kind }),
     onSuccess: () => queryClient.invalidateQueries({ queryKey: devicesKey }),
-  })
-}
-
-const claimPath = (device: string, act = '') => `/api/claims/${encodeURIComponent(device)}${act}`
-
-/** Staff claim for somebody else and say for whom. */
-const forWhom = (patient: string | null) => (patient === null ? {} : { patient })
-
-export const claims = {
-  look: (code: string, patient: string | null) => post<{ device: ClaimDevice }>('/api/claims/look', { code, ...forWhom(patient) }),
-  claim: (code: string, patient: string | null) => post<Claim>('/api/claims', { code, ...forWhom(patient) }),
-  confirm: (device: string, reading: string) => post<Claim>(claimPath(device, '/confirm'), { reading }),
-  notMine: (device: string, reading: string) => post<Claim>(claimPath(device, '/not-mine'), { reading }),
-  cancel: (device: string) => post<Claim>(claimPath(device, '/cancel'), {}),
-}
-
-/** How far the claim is, asked again and again; nothing is asked while there is no device. */
-export function useClaimProgress(device: string | null) {
-  return useQuery({
-    queryKey: ['claim', device],
-    queryFn: () => request<Claim>(claimPath(device ?? '')),
-    enabled: device !== null,
-    refetchInterval: claim_poll_ms,
-    // The phone was in a pocket, the person was at the cuff.
-    refetchOnWindowFocus: true,
-    retry: false,
-    gcTime: 0,
-    staleTime: 0,
   })
 }

@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useReducer, useRef } from 'react'
+import { claims, useClaimProgress } from '../../api/claims'
 import { ApiError, isUncertain, request } from '../../api/client'
-import { claims, useClaimProgress } from '../../api/devices'
 import type { Claim } from '../../api/deviceTypes'
 import { patientKey, queryClient, readingsKey, seriesKey } from '../../api/queries'
 import { now_ms } from '../../live/store'

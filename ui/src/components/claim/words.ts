@@ -97,6 +97,15 @@ export const troubleTitles: Record<TroubleCode, string> = {
   'time-unknown': 'We do not know when this was measured',
 }
 
+/** What shows it; null when nobody knows why and there are several things to look at. */
+export const troubleDrawings: Record<TroubleCode, string | null> = {
+  'nothing-came': null,
+  'gateway-silent': 'box',
+  'device-refused': 'card',
+  'too-far': 'distance',
+  'time-unknown': 'button',
+}
+
 interface Check {
   drawing: string
   text: string
