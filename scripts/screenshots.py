@@ -130,6 +130,40 @@ async def alert(page: Page) -> None:
     await expect(page.get_by_role("heading", name="Rule", exact=True)).to_be_visible()
 
 
+async def devices(page: Page) -> None:
+    """Staff's view of the fleet, and the code that opens a new cuff."""
+    await _claimable(page, "cuff-17")
+    await page.goto("/devices")
+    await page.get_by_role("searchbox").fill("cuff-17")
+    await page.get_by_role("button", name="Show code: cuff-17").click()
+    await page.get_by_role("radio", name="On this screen").check()
+    await page.get_by_role("button", name="Make the code").click()
+    await expect(page.get_by_test_id("claim-code")).to_be_visible()
+
+
+async def claim(page: Page) -> None:
+    """A patient's new cuff waits for its first reading."""
+    code = await _claimable(page, "cuff-18")
+    await page.goto(f"/claim?patient=p-001&code={code}")
+    await page.get_by_role("button", name="Yes, this is it").click()
+    await expect(page.get_by_test_id("claim")).to_have_attribute("data-step", "waiting")
+
+
+async def _claimable(page: Page, device: str) -> str:
+    """A Bluetooth cuff with an open code for the first patient."""
+    box = {"id": device, "transport": "ble", "maker": "A&D", "model": "UA-651BLE", "serial": "5170800471"}
+    asked: tuple[tuple[str, dict[str, str]], ...] = (
+        ("/api/devices", box),
+        (f"/api/devices/{device}/kit", {"patient": "p-001"}),
+        (f"/api/devices/{device}/claim-code", {"kind": "printed"}),
+    )
+    for path, body in asked:
+        answer = await page.request.post(path, data=body, headers={"X-Requested-With": "vitalstream"})
+        await expect(answer).to_be_ok()
+    code: str = (await answer.json())["code"]
+    return code
+
+
 PICTURES = (
     Picture("worklist-light", worklist, DESKTOP),
     Picture("worklist-dark", worklist, DESKTOP, dark=True),
@@ -139,6 +173,8 @@ PICTURES = (
     Picture("entry", entry, DESKTOP),
     Picture("close", close, PHONE, dark=True, scale=2),
     Picture("wrong", wrong, DESKTOP),
+    Picture("devices", devices, LOW),
+    Picture("claim", claim, PHONE, scale=2),
 )
 
 

@@ -14,7 +14,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     rolldownOptions: {
       // What every page needs from libraries is one file: it packs better and outlives our own changes.
-      output: { codeSplitting: { groups: [{ name: 'vendor', test: /node_modules\/(?!uplot|lean-qr)|rolldown\/runtime/ }] } },
+      output: { codeSplitting: { groups: [{ name: 'vendor', test: /node_modules\/(?!uplot|lean-qr)/ }] } },
     },
   },
   server: {

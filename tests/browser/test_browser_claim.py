@@ -348,6 +348,9 @@ def test_staff_claim_at_the_bedside_and_take_back(
         expect(page.get_by_test_id("claim-for-whom")).to_be_visible()
         look(page, "for-whom")
         page.goto("/patients/ben")
+        # Above the link the trends still find out that there is nothing to draw, and then it moves.
+        expect(page.get_by_text("No readings in the last 6 h")).to_be_visible()
+        expect(page.get_by_text("No reading has been stored")).to_be_visible()
         page.get_by_role("link", name="Add a device").click()
         at_step(page, "choose")
         expect(page.get_by_role("main")).to_contain_text("For Ben Okoro")

@@ -135,7 +135,7 @@ async def test_a_device_that_others_had_counts_from_its_claim_only(clinic: Clini
     await clinic.answer("confirm", candidate["reading"], "p-002")
     back = await clinic.good("POST", "/api/devices/cuff-7/return")
     assert (back["state"], back["patient"]) == ("returned", None)
-    await clinic.measured(clinic.pressure(160, 0.01), shard_key="cuff-7")
+    await clinic.measured(clinic.pressure(160), shard_key="cuff-7")
     await clinic.claim("p-001")
     await clinic.apply()
     assert (await clinic.progress())["candidates"] == []

@@ -8,7 +8,6 @@ const drawings: Record<string, ReactNode> = {
       <path d="M24 18v40M52 46h9c5 0 6 3 6 7v6" />
       <rect className={styles.paper} x="56" y="59" width="30" height="24" rx="5" />
       <path d="M63 67h16M63 75h9" />
-      <circle cx="79" cy="75" r="1.6" />
     </>
   ),
   oximeter: (
@@ -23,7 +22,6 @@ const drawings: Record<string, ReactNode> = {
     <>
       <path className={styles.fill} d="M24 60 66 18c4-4 10-4 13 0s4 9 0 13L37 73c-3 3-7 3-9 5l-8 8-9-9 8-8c2-2 2-6 5-9z" />
       <path className={styles.paper} d="m53 40 11-11 8 8-11 11z" />
-      <circle cx="45" cy="56" r="2.4" />
     </>
   ),
   scale: (
@@ -36,7 +34,6 @@ const drawings: Record<string, ReactNode> = {
   strap: (
     <>
       <path className={styles.fill} d="M6 40c12-6 22-6 28-5v26c-6 1-16 1-28-5zM90 40c-12-6-22-6-28-5v26c6 1 16 1 28-5z" />
-      <path d="M6 40c12-6 22-6 28-5v26c-6 1-16 1-28-5M90 40c-12-6-22-6-28-5v26c6 1 16 1 28-5" />
       <rect className={styles.paper} x="32" y="30" width="32" height="36" rx="9" />
       <path d="M48 57c-7-5-9-8-9-11 0-5 7-6 9-1 2-5 9-4 9 1 0 3-2 6-9 11z" />
     </>

@@ -32,7 +32,7 @@ export function Ended({ step, picture, zone, home, onRestart }: Props) {
       <p>
         {step.at === 'stopped'
           ? `Nothing of your ${nameInside(picture)} is on your page. To add it later, ask your care team for a new code.`
-          : 'This device is not being added any more. If you still want it, ask your care team for a new code.'}
+          : 'This device is not being added any more. To add it, ask your care team for a new code.'}
       </p>
       <Big href={home}>Back to my page</Big>
       <Big quiet onClick={onRestart}>Add another device</Big>

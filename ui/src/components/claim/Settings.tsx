@@ -18,7 +18,7 @@ export function Settings({ credentials, onEntered }: { credentials: Credentials;
           </div>
         ))}
       </dl>
-      <p className={styles.aside}>Did your care team set it up for you already? Then give them a call: the old settings have just stopped working.</p>
+      <p className={styles.aside}>Did your care team set it up? Then call them: its old settings have stopped working.</p>
       <Big onClick={onEntered}>I have entered them</Big>
     </Screen>
   )

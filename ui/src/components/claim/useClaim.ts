@@ -32,8 +32,10 @@ export function useClaim(begun: string | null, patient: string | null): Claiming
   const progress = useClaimProgress(live ? id : null)
   const { data, dataUpdatedAt, error, errorUpdatedAt } = progress
 
+  /** What was heard before an answer knows less than it, also when it is drawn after it. */
+  const answered_ms = useRef(0)
   useEffect(() => {
-    if (data !== undefined) tell({ type: 'polled', claim: data })
+    if (data !== undefined && dataUpdatedAt > answered_ms.current) tell({ type: 'polled', claim: data })
   }, [data, dataUpdatedAt])
   useEffect(() => {
     if (error !== null) tell({ type: 'unheard', failure: failureOf(error) })
@@ -58,8 +60,8 @@ export function useClaim(begun: string | null, patient: string | null): Claiming
     tell({ type: 'sent' })
     try {
       const event = await ask()
-      // What was asked before this answer knows less than it.
       await queryClient.cancelQueries({ queryKey: ['claim'] })
+      answered_ms.current = Date.now()
       tell(event)
     } catch (failure) {
       tell({ type: 'failed', failure: failureOf(failure), now_ms: now_ms() })

@@ -41,7 +41,7 @@ const known: Record<string, DeviceWords> = {
 
 const other: DeviceWords = {
   name: 'Device',
-  now: 'Put it on and take a reading now',
+  now: 'Take a reading now',
   steps: ['Switch it on.', 'Put it on the way its leaflet shows.', 'Take one reading.'],
 }
 
@@ -74,7 +74,7 @@ export const refusalWords: Record<Refusal, RefusalWords> = {
   },
   'expired-code': {
     title: 'This code is too old',
-    does: ['Codes stop working after a while, to keep you safe.', 'Please ask your care team for a new code. It takes them a minute.'],
+    does: ['Codes stop working after a while.', 'Please ask your care team for a new code.'],
     again: 'I have another code',
   },
   'other-patient': {
@@ -84,7 +84,7 @@ export const refusalWords: Record<Refusal, RefusalWords> = {
   },
   'slow-down': {
     title: 'Please wait a moment',
-    does: ['There were several wrong codes. We wait a little, so that nobody can guess one.', 'Use the time to compare the letters on the card.'],
+    does: ['There were several wrong codes, so we wait a little.', 'Please compare the letters on the card.'],
     again: 'Try again',
   },
 }

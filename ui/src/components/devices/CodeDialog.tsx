@@ -1,5 +1,4 @@
 import { Button, Modal } from '@mantine/core'
-import { Printer } from 'lucide-react'
 import { useState, type SyntheticEvent } from 'react'
 import { useClaimCode } from '../../api/devices'
 import type { ClaimCode, CodeKind, FleetDevice } from '../../api/deviceTypes'
@@ -65,7 +64,7 @@ function Code({ device, made, onAgain }: { device: FleetDevice; made: ClaimCode;
       <p className={styles.bigCode} data-testid="claim-code">{made.code}</p>
       <p>Point the phone&rsquo;s camera at the square, or open <span className={styles.address}>{new URL('/claim', url).href}</span> and type the code.</p>
       <p className={styles.expires}>Works once, until {timeText(made.expires_at, screenZone(), now_ms())}. It is shown only now.</p>
-      <Button className={styles.print} variant="default" leftSection={<Printer size={16} aria-hidden />} onClick={() => { window.print() }}>Print</Button>
+      <Button className={styles.print} variant="default" onClick={() => { window.print() }}>Print</Button>
     </div>
   )
 }

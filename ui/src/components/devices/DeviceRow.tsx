@@ -1,4 +1,4 @@
-import { BatteryLow, TriangleAlert } from 'lucide-react'
+import { TriangleAlert } from 'lucide-react'
 import { Button } from '@mantine/core'
 import { Link } from 'wouter'
 import type { FleetDevice } from '../../api/deviceTypes'
@@ -46,9 +46,9 @@ export function DeviceRow({ device, onAct }: Props) {
       <td role="cell" data-label="Patient">{patient === null ? <span className={styles.none}>nobody</span> : <Link href={`/patients/${encodeURIComponent(patient)}`}>{person}</Link>}</td>
       <td role="cell" data-label="Battery">
         {battery === null ? <span className={styles.none}>unknown</span> : (
-          <span className={styles.battery} data-low={battery < battery_low_percent}>
-            {battery < battery_low_percent && <BatteryLow size={17} aria-label="low" />}
+          <span>
             {battery} %
+            {battery < battery_low_percent && <span className={styles.low}>low</span>}
           </span>
         )}
       </td>

@@ -1,4 +1,3 @@
-import { Router } from 'lucide-react'
 import { useGateways } from '../../api/devices'
 import { countText, screenZone } from '../../format/format'
 import { LastHeard } from '../worklist/LastHeard'
@@ -12,7 +11,6 @@ export function Gateways() {
     <ul className={styles.gateways} aria-label="Gateways">
       {data.map(({ gateway, online, seen_at, devices }) => (
         <li key={gateway} data-testid={`fleet-gateway-${gateway}`} data-online={online}>
-          <Router size={16} aria-hidden />
           <strong>{gateway}</strong>
           <span>{online ? 'online' : <>silent, seen <LastHeard at={seen_at} zone={screenZone()} /></>}, {countText(devices, 'device')}</span>
         </li>

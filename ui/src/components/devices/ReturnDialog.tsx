@@ -25,7 +25,7 @@ export function ReturnDialog({ device, onClose, onDone }: Props) {
           <strong>{deviceName(device)}</strong>, {device.id}
         </p>
         <p>
-          {device.patient === null ? 'It can then be packed again.' : `From now on its readings no longer go to ${device.patient}. What came before stays on the chart.`} Open codes
+          {device.patient === null ? 'It can then be packed again.' : `From now on its readings no longer go to ${device.patient}. What came before stays on the chart.`} Its codes
           stop working.
         </p>
         <FormEnd problem={takeBack.error?.message} action="Take back" pending={takeBack.isPending} onCancel={onClose} />
