@@ -30,9 +30,6 @@ router = APIRouter(tags=["claims"])
 #: Answers that a guesser gets.
 _WRONG = frozenset({"wrong-code", "used-code", "expired-code", "other-patient"})
 
-#: Where devices publish when nobody said otherwise.
-MQTT_PORT_DEFAULT = 1883
-
 
 class Code(BaseModel):
     """A code as typed or scanned; `patient` when staff claim for one."""
@@ -184,7 +181,8 @@ async def _shown(
     connection = opened.connection
     credentials = None
     if made is not None:
-        url = services_of(request).mqtt_url or f"mqtt://{request.url.hostname}:{MQTT_PORT_DEFAULT}"
+        services = services_of(request)
+        url = services.mqtt_url or f"mqtt://{request.url.hostname}:{services.mqtt_port}"
         credentials = {"username": made.username, "password": made.password, "url": url}
     return claim_json(
         claimed,

@@ -19,7 +19,7 @@ class ApiServices:
     - `pool`: at least three connections; one is kept by the live feed while anybody watches.
     - `now`: the clock, aware. `ready`: every role of this process by name, and whether it serves.
     - `static`: folder of the built page. `secure_cookie`: whether browsers reach us by TLS only.
-    - `mqtt_url`: where devices publish, as told to who claims one; None: the default port of the host that was asked.
+    - `mqtt_url`: where devices publish, as told to who claims one; None: `mqtt_port` of the host that was asked.
     """
 
     pool: Pool
@@ -29,6 +29,7 @@ class ApiServices:
     static: Path
     secure_cookie: bool = False
     mqtt_url: str | None = None
+    mqtt_port: int = 1883
 
 
 def services_of(request: Request) -> ApiServices:

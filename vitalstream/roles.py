@@ -263,6 +263,8 @@ async def _api(context: Context, ready: asyncio.Event, stop: asyncio.Event) -> N
             simulated=context.simulated,
             ready=context.readiness.serving,
             static=Path(api.__file__).parent / "static",
+            mqtt_url=str(broker) if (broker := context.settings.mqtt_broker) else None,
+            mqtt_port=context.mqtt_port if context.mqtt_socket is not None else context.settings.mqtt_port,
         )
         await serve_http(create_app(services), context.http_socket, stop=stop, started=ready)
 
