@@ -296,7 +296,7 @@ class Connection(asyncio.Protocol):
         self.release(Hold.REGISTRY)
 
     async def _check_again(self, device: str) -> None:
-        """A revocation or a new claim holds from the next packet on."""
+        """A revocation, a new password or a new claim holds from the next packet on."""
         while self._session.phase is Phase.OPEN:
             try:
                 account = await self._endpoint.directory.account(device)
@@ -306,6 +306,9 @@ class Connection(asyncio.Protocol):
                 continue
             if account is None:
                 self.end(Reason.NOT_AUTHORIZED, "the device was revoked; `vitalstream device add` registers it")
+                return
+            if self._account is not None and account.credential != self._account.credential:
+                self.end(Reason.NOT_AUTHORIZED, "the device has a new password; connect with that one")
                 return
             self._account, self._checked_s = account, self._loop.time()
             self.release(Hold.REGISTRY)

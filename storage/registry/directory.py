@@ -157,7 +157,10 @@ class PostgresDeviceDirectory:
             cursor = await connection.execute(sql("directory_devices"), {"devices": list(names)})
             rows = await cursor.fetchall()
         return {
-            names[stored]: (bytes(password_sha256), DeviceAccount(stored, patient or stored, zone))
+            names[stored]: (
+                bytes(password_sha256),
+                DeviceAccount(stored, patient or stored, zone, bytes(password_sha256)),
+            )
             for stored, password_sha256, patient, zone in rows
         }
 

@@ -31,6 +31,11 @@ class FakeDirectory:
         """Another patient from now on."""
         self.accounts[device] = replace(self.accounts[device], shard_key=patient, zone=zone)
 
+    def rotate(self, device: str, password: str) -> None:
+        """Another password from now on."""
+        self.passwords[device] = password
+        self.accounts[device] = replace(self.accounts[device], credential=password.encode())
+
     def revoke(self, device: str) -> None:
         """The device is not welcome any more."""
         del self.passwords[device], self.accounts[device]

@@ -204,6 +204,19 @@ async def test_a_revocation_holds_from_the_next_message_on(
     assert [reading.sequence for reading in gate.readings] == [1]
 
 
+async def test_a_new_password_holds_for_open_connections_too(gate: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "ACCOUNT_AGE_MAX_S", 0.05)
+    async with Paho(gate.endpoint.port, V5) as device:
+        device.publish(READINGS, rate(1))
+        await until(lambda: len(device.acknowledged) == 1)
+        gate.directory.rotate("dev", "the next one")
+        await asyncio.sleep(0.1)
+        device.publish(READINGS, rate(2))
+        await until(lambda: bool(device.disconnected))
+        assert device.disconnected[0] == 0x87
+    assert [reading.sequence for reading in gate.readings] == [1]
+
+
 async def test_a_new_claim_holds_from_the_next_message_on(gate: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection_module, "ACCOUNT_AGE_MAX_S", 0.05)
     async with Paho(gate.endpoint.port, V5) as device:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -11,11 +11,13 @@ class DeviceAccount:
     """What the gateway may know of a device: its id, the shard key and zone of the patient bound now, if any.
 
     `shard_key` is the bound patient's id, else the device's; `zone` an IANA name or None while nobody is bound.
+    `credential` tells one password from the next and is nobody's business otherwise.
     """
 
     device: str
     shard_key: str
     zone: str | None
+    credential: bytes = field(default=b"", repr=False, compare=False)
 
 
 class DeviceDirectory(Protocol):
