@@ -75,12 +75,17 @@ def _scored(context: PatientContext) -> list[Segment]:
     return _both(adult, _outside(_joined([_stretch(*period) for period in context.pregnancies])))
 
 
-def _targeted(context: PatientContext, wanted: bool) -> list[Segment]:
-    """Stretches in which a lowered target is (not) in force; a later target replaces the earlier one."""
-    targets = sorted(
+def target_steps(context: PatientContext) -> list[tuple[int, bool]]:
+    """From when on each recorded target holds, in order, and whether it is the lowered one."""
+    return sorted(
         (BEGINNING_US if t.since_us is None else t.since_us, (t.low, t.high) == LOWERED_TARGET)
         for t in context.spo2_targets
     )
+
+
+def _targeted(context: PatientContext, wanted: bool) -> list[Segment]:
+    """Stretches in which a lowered target is (not) in force; a later target replaces the earlier one."""
+    targets = target_steps(context)
     steps = [(BEGINNING_US, False), *targets]
     ends = [since for since, _ in targets] + [END_US]
     return _joined([(since, end) for (since, is_low), end in zip(steps, ends, strict=True) if is_low == wanted])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vitals.codes import CONSCIOUSNESS
 from vitals.events import PatientContext
 
-from .applicability import BEGINNING_US, LOWERED_TARGET
+from .applicability import target_steps
 from .news2 import PARAMETERS, Parameters, Scale, bands_of, score
 from .rules import NEWS2_INPUTS, Rule
 
@@ -101,7 +101,7 @@ def _points(name: str, value: float, table: int) -> int:
 
 def _tables_of(name: str, context: PatientContext) -> tuple[int, ...]:
     """Tables that this patient's values may be read from at some time."""
-    lowered = any((t.low, t.high) == LOWERED_TARGET for t in context.spo2_targets)
+    lowered = any(is_low for _, is_low in target_steps(context))
     return (0, 1, 2) if name == "spo2" and lowered else (0,)
 
 
@@ -183,16 +183,9 @@ def _band_within(name: str, table: int, bound: int, value: float, lower: bool) -
     return low, high
 
 
-def _targets(context: PatientContext) -> list[tuple[int, bool]]:
-    return sorted(
-        (BEGINNING_US if t.since_us is None else t.since_us, (t.low, t.high) == LOWERED_TARGET)
-        for t in context.spo2_targets
-    )
-
-
 def scales_at(context: PatientContext, times_us: NDArray[np.int64]) -> NDArray[np.int64]:
     """The SpO2 scale at each instant: 2 while a recorded target of 88-92 % is in force."""
-    targets = _targets(context)
+    targets = target_steps(context)
     steps = np.array([1, *(2 if lowered else 1 for _, lowered in targets)], dtype=np.int64)
     scales: NDArray[np.int64] = steps[np.searchsorted([since for since, _ in targets], times_us, side="right")]
     return scales
@@ -201,7 +194,7 @@ def scales_at(context: PatientContext, times_us: NDArray[np.int64]) -> NDArray[n
 def scale_at(context: PatientContext, at_us: int) -> Scale:
     """The SpO2 scale at one instant."""
     scale: Scale = 1
-    for since_us, lowered in _targets(context):
+    for since_us, lowered in target_steps(context):
         if since_us <= at_us:
             scale = 2 if lowered else 1
     return scale

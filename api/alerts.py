@@ -10,8 +10,8 @@ from pydantic import BaseModel, StringConstraints
 
 from api.access import access
 from api.alert_view import alert_json
-from api.errors import ApiError, bad_request, forbidden, not_found
-from api.formats import BadCursor, decode_cursor, encode_cursor, json_bytes, rfc3339
+from api.errors import bad_request, forbidden, not_found, taken
+from api.formats import BadCursor, decode_cursor, encode_cursor, json_bytes
 from storage.chart.alerts import (
     ALERT_STATES,
     AlertRecord,
@@ -93,13 +93,8 @@ async def acknowledge_alert(request: Request, alert: UUID) -> Response:
         except AlreadyAcknowledged as first:
             known = (await alerts_by_id(opened.connection, opened.scope, [alert]))[alert]
             opened.patient = known.patient_key
-            raise ApiError(
-                409,
-                "already-acknowledged",
-                f"{first.by} acknowledged this alert already. Reload to see its state.",
-                by=first.by,
-                at=rfc3339(first.at_us),
-            ) from None
+            text = f"{first.by} acknowledged this alert already. Reload to see its state."
+            raise taken("already-acknowledged", text, first.by, first.at_us) from None
         if found is None:
             raise not_found("alert")
         opened.patient = found.patient_key
@@ -115,13 +110,8 @@ async def close_alert(request: Request, alert: UUID, body: Closing) -> Response:
             found = await close(connection, scope, alert, opened.actor.name, body.outcome, body.note or None)
         except AlreadyClosed as first:
             opened.patient = (await alerts_by_id(connection, scope, [alert]))[alert].patient_key
-            raise ApiError(
-                409,
-                "already-closed",
-                f"{first.by} closed this alert already. Reload to see its outcome.",
-                by=first.by,
-                at=rfc3339(first.at_us),
-            ) from None
+            text = f"{first.by} closed this alert already. Reload to see its outcome."
+            raise taken("already-closed", text, first.by, first.at_us) from None
         if found is None:
             raise not_found("alert")
         opened.patient = found.patient_key

@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from api.formats import json_bytes
+from api.formats import json_bytes, rfc3339
 from storage.registry.audit import Outcome
 from vitals.errors import PartnerError, VitalstreamError
 from vitals.fhir.outcome import operation_outcome
@@ -78,6 +78,11 @@ def forbidden() -> ApiError:
 def not_found(what: str) -> ApiError:
     """Not there, or outside the caller's scope: the same answer, so that nothing is given away."""
     return ApiError(404, "not-found", f"There is no such {what}, or it is not among your patients. Check the address.")
+
+
+def taken(code: str, message: str, by: str, at_us: int) -> ApiError:
+    """Somebody was first; the answer says who and when."""
+    return ApiError(409, code, message, by=by, at=rfc3339(at_us))
 
 
 def bad_request(message: str) -> ApiError:

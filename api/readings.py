@@ -10,8 +10,8 @@ from pydantic import BaseModel
 
 from api.access import access
 from api.alerts import Note
-from api.errors import ApiError, bad_request, not_found
-from api.formats import BadCursor, decode_cursor, encode_cursor, json_bytes, now_us, rfc3339
+from api.errors import ApiError, bad_request, not_found, taken
+from api.formats import BadCursor, decode_cursor, encode_cursor, json_bytes, now_us
 from api.manual import BadReading, entry_of, readings_of, record_of
 from api.patients import find_patient
 from api.reading_view import reading_json, wrong_json
@@ -81,13 +81,8 @@ async def mark_as_wrong(request: Request, observation: UUID, body: Wrong) -> Res
         except AlreadyMarked as error:
             first = error.first
             opened.patient = first.patient
-            raise ApiError(
-                409,
-                "already-marked",
-                f"{first.by} marked this reading as wrong already. Reload to see it.",
-                by=first.by,
-                at=rfc3339(first.at_us),
-            ) from None
+            text = f"{first.by} marked this reading as wrong already. Reload to see it."
+            raise taken("already-marked", text, first.by, first.at_us) from None
         if found is None:
             raise not_found("reading")
         opened.patient = found.patient

@@ -167,8 +167,7 @@ class Kind:
 
     def limits(self, rule: Rule) -> tuple[str, str]:
         """What raises and what clears it, in words."""
-        assert rule.raise_limit is not None and rule.clear_limit is not None
-        return wording.limit_text(rule.raise_limit, rule.unit), wording.limit_text(rule.clear_limit, rule.unit)
+        return limit_texts(rule)
 
     def title(self, rule: Rule) -> str:
         """The title of a rule that brought none."""
@@ -178,6 +177,12 @@ class Kind:
         """Why it was raised, in one line without times; pages say those in the patient's own zone."""
         dwell = f" for {wording.dwell_text(rule.for_us)}" if rule.for_us else ""
         return f"{self.title(rule)}{dwell}: {wording.readings_text(episode.readings)}"
+
+
+def limit_texts(rule: Rule) -> tuple[str, str]:
+    """The rule's raise and clear limits in words."""
+    assert rule.raise_limit is not None and rule.clear_limit is not None
+    return wording.limit_text(rule.raise_limit, rule.unit), wording.limit_text(rule.clear_limit, rule.unit)
 
 
 def latch(opens: NDArray[np.bool_], clears: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -7,12 +7,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts import wording
 from alerts.episodes import Point
 from alerts.rules import Rule
 from vitals.reading import Flag
 
-from .base import DOUBTED, EVERYTHING, NOTHING_QUIET, Track
+from .base import DOUBTED, EVERYTHING, NOTHING_QUIET, Track, limit_texts
 
 
 class Signal(Protocol):
@@ -67,8 +66,7 @@ class Limits:
         return (rule.clear_limit if is_open else rule.raise_limit).outside()
 
     def texts(self, rule: Rule) -> tuple[str, str]:
-        assert rule.raise_limit is not None and rule.clear_limit is not None
-        return wording.limit_text(rule.raise_limit, rule.unit), wording.limit_text(rule.clear_limit, rule.unit)
+        return limit_texts(rule)
 
 
 class Marks:
